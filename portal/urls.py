@@ -1,0 +1,21 @@
+"""Every address of the portal."""
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+
+from portal import health
+
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.site_title = "Stackport staff"
+admin.site.site_header = "Stackport staff"
+admin.site.index_title = "People, projects, operations"
+
+urlpatterns = [
+    path("healthz", login_not_required(health.alive), name="healthz"),
+    path("readyz", login_not_required(health.ready), name="readyz"),
+    path("accounts/", include("allauth.account.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("projects.urls")),
+]

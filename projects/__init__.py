@@ -1,0 +1,1 @@
+"""Projects, their buckets and their users."""

@@ -1,0 +1,117 @@
+"""Ask for buckets to be made, changed and deleted. Every rule that a form or the API must keep stands here."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError
+
+from people.models import Person
+from projects import live
+from projects.actions import operations
+from projects.errors import BucketBeingDeleted, BucketGone, NameTaken, NothingChanged, ProjectNotReady
+from projects.models import Action, Operation, Project, ProjectState
+from projects.stacks.mirror import MirroredStack
+from projects.stacks.spec import BucketSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, why, and the key of the form that was sent."""
+
+    person: Person
+    request_key: str
+    reason: str = ""
+
+
+def _ready(project: Project) -> None:
+    if project.state == ProjectState.FROZEN:
+        raise ProjectNotReady(f"Staff has frozen this project: {project.frozen_reason or 'no reason given'}.")
+    if project.state != ProjectState.ACTIVE:
+        raise ProjectNotReady("The project's AWS account is still being set up. Staff finishes that first.")
+
+
+def taken_by(project: Project, name: str) -> str:
+    """Return who holds a bucket name in this project, in words; empty when it is free as far as the portal knows."""
+    target = live.bucket_item(name)
+    creating = Operation.objects.filter(project=project, target=target, action=Action.CREATE).open().first()
+    if creating:
+        return f"{creating.author} is creating a bucket of this name right now."
+    if live.find_bucket(project, name):
+        return "This project has a bucket of this name already."
+    return ""
+
+
+def create(project: Project, spec: BucketSpec, *, by: Asker) -> Operation:
+    """Ask for a new bucket; a worker builds its stack. Raises NameTaken, ProjectNotReady."""
+    repeated = Operation.objects.filter(request_key=by.request_key, project=project).first()
+    if repeated:
+        return repeated
+    _ready(project)
+    held = taken_by(project, spec.name)
+    if held:
+        raise NameTaken(held)
+    try:
+        return _request(project, Action.CREATE, spec.name, by, after=spec.to_document())
+    except IntegrityError as error:
+        # Two managers sent the same name in the same moment: the database let one through.
+        raise NameTaken(taken_by(project, spec.name)) from error
+
+
+def _standing(project: Project, name: str) -> MirroredStack:
+    stack = live.find_bucket(project, name)
+    if stack is None:
+        raise BucketGone("This bucket does not exist any more.")
+    deleting = Operation.objects.filter(project=project, target=live.bucket_item(name), action=Action.DELETE).open()
+    if deleting.exists():
+        raise BucketBeingDeleted("This bucket is being deleted.")
+    return stack
+
+
+def change(project: Project, before: BucketSpec, after: BucketSpec, base_fingerprint: str, *, by: Asker) -> Operation:
+    """Ask for a change from the state that the form showed. Raises BucketGone, BucketBeingDeleted, NothingChanged."""
+    repeated = Operation.objects.filter(request_key=by.request_key, project=project).first()
+    if repeated:
+        return repeated
+    _ready(project)
+    stack = _standing(project, before.name)
+    if before == after:
+        raise NothingChanged("Nothing is different from what stands now.")
+    return _request(
+        project,
+        Action.CHANGE,
+        before.name,
+        by,
+        before=before.to_document(),
+        after=after.to_document(),
+        base_fingerprint=base_fingerprint,
+        stack=stack,
+    )
+
+
+def delete(project: Project, name: str, *, by: Asker) -> Operation:
+    """Ask for an empty bucket to be deleted. Raises BucketGone, BucketBeingDeleted, ProjectNotReady."""
+    repeated = Operation.objects.filter(request_key=by.request_key, project=project).first()
+    if repeated:
+        return repeated
+    _ready(project)
+    stack = _standing(project, name)
+    before = stack.spec.to_document() if stack.spec else None
+    return _request(project, Action.DELETE, name, by, before=before, stack=stack)
+
+
+def _request(
+    project: Project, action: Action, name: str, by: Asker, *, stack: MirroredStack | None = None, **fields: Any
+) -> Operation:
+    return operations.request(
+        project,
+        operations.Request(
+            action=action,
+            target=live.bucket_item(name),
+            author=by.person,
+            request_key=by.request_key,
+            reason=by.reason,
+            stack_id=stack.stack_id if stack else "",
+            stack_name=stack.name if stack else "",
+            **fields,
+        ),
+    )

@@ -1,0 +1,187 @@
+"""Ask for operations, ring the bell, start what waits, retry and cancel.
+
+The row decides; a message on the operations queue only says "look at this row" (DESIGN P4).
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Max, Value
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from aws import sqs
+from aws.errors import AWSError
+from people.models import Person
+from projects import live
+from projects.errors import NotCancellable, NotRetryable
+from projects.models import Action, Operation, OperationStep, Project, State
+from projects.stacks.steps import first_step
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asks for: the change to one target, as the form had it."""
+
+    action: Action
+    target: str
+    author: Person
+    request_key: str
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    base_fingerprint: str = ""
+    reason: str = ""
+    stack_id: str = ""
+    stack_name: str = ""
+    depends_on: Operation | None = None
+
+
+def _above_target(project: Project, target: str) -> int:
+    """Return a version above every operation of the target: milliseconds of now, or one more when the clock lags."""
+    latest = Operation.objects.filter(project=project, target=target).aggregate(latest=Max("version"))["latest"]
+    return max(int(time.time() * 1000), (latest or 0) + 1)
+
+
+def bumped(at_least: int = 0) -> Greatest:
+    """Return the expression of a row's next version, safe when two processes update the row at once."""
+    return Greatest(F("version") + 1, Value(max(int(time.time() * 1000), at_least)))
+
+
+@transaction.atomic
+def request(project: Project, asked: Request) -> Operation:
+    """Write the operation's row and start it unless its target is busy; the same request key finds the first row."""
+    operation, created = Operation.objects.get_or_create(
+        request_key=asked.request_key,
+        defaults={
+            "project": project,
+            "action": asked.action,
+            "target": asked.target,
+            "before": asked.before,
+            "after": asked.after,
+            "base_fingerprint": asked.base_fingerprint,
+            "author": asked.author,
+            "reason": asked.reason,
+            "stack_id": asked.stack_id,
+            "stack_name": asked.stack_name,
+            "depends_on": asked.depends_on,
+            "version": _above_target(project, asked.target),
+        },
+    )
+    if created:
+        start_waiting(project, [asked.target])
+        transaction.on_commit(partial(live.announce_target, project, asked.target))
+    return operation
+
+
+def start_waiting(project: Project, targets: Iterable[str]) -> None:
+    """Start the oldest waiting operation of each target that has none running; ring its bell on commit."""
+    for target in targets:
+        ready = (
+            Operation.objects.filter(project=project, target=target, state=State.WAITING)
+            .exclude(depends_on__isnull=False, depends_on__state__in=(State.WAITING, State.RUNNING))
+            .order_by("created_at")
+            .first()
+        )
+        if ready is None:
+            continue
+        now = timezone.now()
+        try:
+            # The partial unique index is the lock: of two that start at once, one is refused here and stays waiting.
+            with transaction.atomic():
+                started = Operation.objects.filter(pk=ready.pk, state=State.WAITING).update(
+                    state=State.RUNNING,
+                    step=first_step(ready.action),
+                    started_at=now,
+                    step_due_at=now,
+                    version=bumped(_above_target(project, target)),
+                )
+        except IntegrityError:
+            continue
+        if started:
+            transaction.on_commit(partial(ring, ready.pk))
+
+
+def operations_queue() -> sqs.Queue:
+    """Return the queue that carries the bells."""
+    return sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE)
+
+
+def ring(operation_id: object, delay_seconds: int = 0) -> None:
+    """Tell a worker to look at an operation. A lost bell is rung again by the sweep, so a failure only costs time."""
+    body = json.dumps({"operation": str(operation_id)})
+    try:
+        operations_queue().send(body, delay_seconds=delay_seconds)
+    except AWSError as error:
+        logger.warning("bell not rung, the sweep will: operation=%s error=%s", operation_id, error)
+
+
+def note_progress(operation: Operation) -> None:
+    """Let open pages look at a running operation again: one of its resources moved."""
+    Operation.objects.filter(pk=operation.pk, state=State.RUNNING).update(version=bumped())
+    live.announce_target(operation.project, operation.target)
+
+
+def retry(operation: Operation, *, by: Person) -> Operation:
+    """Try a failed operation again with everything that was typed. Raises NotRetryable."""
+    try:
+        return _retry(operation, by=by)
+    except IntegrityError as error:
+        raise NotRetryable("Somebody is creating a bucket of this name right now; choose another name.") from error
+
+
+@transaction.atomic
+def _retry(operation: Operation, *, by: Person) -> Operation:
+    # A creation makes a new stack under a new name; a change or deletion keeps to the stack that it is about.
+    fresh_stack = {"stack_name": "", "stack_id": ""} if operation.action == Action.CREATE else {}
+    settled = Operation.objects.filter(pk=operation.pk, state=State.FAILED).update(
+        state=State.WAITING,
+        attempt=operation.attempt + 1,
+        step="",
+        cause="",
+        outcome="",
+        change_set_id="",
+        rebases=0,
+        leased_until=None,
+        settled_at=None,
+        version=bumped(_above_target(operation.project, operation.target)),
+        **fresh_stack,
+    )
+    if not settled:
+        raise NotRetryable("Only a failed change can be tried again; reload the page to see where this one stands.")
+    operation.refresh_from_db()
+    OperationStep.objects.create(
+        operation=operation,
+        attempt=operation.attempt,
+        name="asked",
+        ended_at=timezone.now(),
+        note=f"Tried again by {by}.",
+    )
+    start_waiting(operation.project, [operation.target])
+    transaction.on_commit(partial(live.announce_target, operation.project, operation.target))
+    operation.refresh_from_db()
+    return operation
+
+
+@transaction.atomic
+def cancel(operation: Operation, *, by: Person) -> Operation:
+    """Cancel an operation that has not started. Raises NotCancellable."""
+    cancelled = Operation.objects.filter(pk=operation.pk, state=State.WAITING).update(
+        state=State.CANCELLED,
+        outcome=f"Cancelled by {by} before it started.",
+        settled_at=timezone.now(),
+        version=bumped(_above_target(operation.project, operation.target)),
+    )
+    if not cancelled:
+        raise NotCancellable("It has started already, so it can no longer be cancelled.")
+    transaction.on_commit(partial(live.announce_target, operation.project, operation.target))
+    operation.refresh_from_db()
+    return operation

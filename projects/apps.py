@@ -1,0 +1,14 @@
+"""Projects, their buckets and the changes made to them."""
+
+from django.apps import AppConfig
+
+
+class ProjectsConfig(AppConfig):
+    """Connects the project's receivers, topics and trusted event sources to `notifications`."""
+
+    name = "projects"
+
+    def ready(self) -> None:
+        from projects import permissions, receivers  # noqa: F401 - permissions register themselves
+
+        receivers.connect()

@@ -1,0 +1,70 @@
+"""Take messages from the operations queue and do the one thing that each names."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from uuid import UUID
+
+from django.conf import settings
+from django.db import close_old_connections
+
+from aws.errors import AWSError
+from aws.sqs import Message, Queue
+from projects import worker
+from projects.actions import operations
+from projects.stacks import rebuild
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 5
+BACKOFF_SECONDS = 2
+
+
+def handle(message: Message) -> None:
+    """Do what a message names: one step of an operation, or one piece of a rebuild. Unknown ones are dropped, logged."""
+    try:
+        body = json.loads(message.body)
+        kind, value = next(iter(body.items()))
+        handler = _HANDLERS[kind]
+    except (ValueError, AttributeError, StopIteration, KeyError):
+        logger.warning("operations queue: a message that names nothing known was dropped, id=%s", message.message_id)
+        return
+    handler(value)
+
+
+_HANDLERS: dict[str, Callable[..., None]] = {
+    "operation": lambda value: worker.run_step(UUID(value)),
+    "rebuild": rebuild.run,
+    "read": rebuild.read_some,
+}
+
+
+def serve(queue: Queue, stop: threading.Event) -> None:
+    """Take one message after the other until asked to stop; a message whose work failed comes back by itself."""
+    while not stop.is_set():
+        close_old_connections()
+        try:
+            messages = queue.receive(wait_seconds=POLL_SECONDS, max_messages=1)
+        except AWSError as error:
+            logger.warning("operations queue cannot be read: %s", error)
+            stop.wait(BACKOFF_SECONDS)
+            continue
+        for message in messages:
+            try:
+                handle(message)
+            except Exception:  # a worker outlives one broken message; it stays in the queue and is tried again
+                logger.exception("bell failed, it comes back: message=%s", message.message_id)
+                continue
+            finally:
+                close_old_connections()
+            queue.delete(message)
+
+
+def threads(stop: threading.Event, count: int = 0) -> list[threading.Thread]:
+    """Return the threads that serve the queue, not started."""
+    queue = operations.operations_queue()
+    return [
+        threading.Thread(target=serve, args=(queue, stop), name=f"worker-{number}")
+        for number in range(count or settings.STACKPORT_WORKER_THREADS)
+    ]

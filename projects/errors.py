@@ -1,0 +1,33 @@
+"""What a project can refuse. Every message is fit for the person at the screen."""
+
+
+class ProjectError(Exception):
+    """A refusal in the manager's words: what is true now and what to do next."""
+
+
+class NameTaken(ProjectError):
+    """Another bucket, or a change under way, has this name."""
+
+
+class ProjectNotReady(ProjectError):
+    """The project's account is not onboarded, or is frozen by staff."""
+
+
+class BucketGone(ProjectError):
+    """The bucket does not exist any more."""
+
+
+class BucketBeingDeleted(ProjectError):
+    """The bucket is being deleted, so it cannot be changed."""
+
+
+class NotRetryable(ProjectError):
+    """Only a failed operation can be tried again."""
+
+
+class NotCancellable(ProjectError):
+    """Only an operation that has not started can be cancelled."""
+
+
+class NothingChanged(ProjectError):
+    """The form was sent without any change."""

@@ -1,0 +1,72 @@
+"""Versions of what pages show, and the signals that tell open pages to look again.
+
+A bucket's version is made from its mirrored stack and its latest operation, so it is the same on every server and
+after a rebuild of the mirror, and grows whenever either changes.
+"""
+
+import re
+from datetime import datetime
+
+from notifications import push
+from projects.models import Operation, Project
+from projects.stacks import mirror
+from projects.stacks.mirror import MirroredStack
+from projects.stacks.spec import BucketSpec
+
+BUCKET = "bucket:"
+_ORDER = re.compile(r"(?P<moment>\d{4}-\d\d-\d\dT[\d:.]+Z)#(?P<rank>\d+)(?P<reading>\D?)")
+
+
+def row_version(observed_at: str) -> int:
+    """Return a number that grows with a row's order: milliseconds, then rank, then reading; 0 for a name alone."""
+    match = _ORDER.fullmatch(observed_at)
+    if match is None:
+        return 0
+    milliseconds = int(datetime.fromisoformat(match["moment"]).timestamp() * 1000)
+    return milliseconds * 1000 + int(match["rank"]) * 10 + bool(match["reading"])
+
+
+def bucket_version(stack: MirroredStack | None, operation: Operation | None) -> int:
+    """Return the version of a bucket as pages show it."""
+    return (row_version(stack.observed_at) if stack else 0) + (operation.version if operation else 0)
+
+
+def bucket_item(name: str) -> str:
+    """Return the live name of a bucket."""
+    return BUCKET + name
+
+
+def latest_operation(project: Project, target: str) -> Operation | None:
+    """Return the operation that pages show for a target: the newest change of any."""
+    return (
+        Operation.objects.filter(project=project, target=target)
+        .select_related("author", "project")
+        .order_by("-version")
+        .first()
+    )
+
+
+def find_bucket(project: Project, name: str) -> MirroredStack | None:
+    """Return the mirrored stack of a bucket by the bucket's name; of several, the one that is not failing."""
+    found = [
+        stack
+        for stack in map(MirroredStack.of_row, mirror.snapshot(project).rows.values())
+        if isinstance(stack.spec, BucketSpec) and stack.spec.name == name
+    ]
+    return min(found, key=lambda stack: (stack.status.deletable_only, stack.observed_at), default=None)
+
+
+def announce_target(project: Project, target: str) -> None:
+    """Tell every open page of the project that a target and its latest operation changed."""
+    operation = latest_operation(project, target)
+    stack = find_bucket(project, target.removeprefix(BUCKET))
+    version = bucket_version(stack, operation)
+    status = str(stack.status) if stack else ""
+    push.publish(project.topic, target, version=version, status=status, as_of=stack.updated_at if stack else "")
+    if operation:
+        push.publish(project.topic, operation.live_item, version=operation.version, status=operation.state)
+
+
+def announce_project(project: Project, version: int) -> None:
+    """Tell open pages that the mirror as a whole changed: rebuilt, or found out of date."""
+    push.publish(project.topic, f"project:{project.pk}", version=version)

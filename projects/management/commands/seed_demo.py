@@ -1,0 +1,126 @@
+"""`manage.py seed_demo`: demo people, two projects with accounts of their own, buckets in several states.
+
+Everything goes through the product's own code: accounts are vended and onboarded as staff would, buckets are asked
+for by the actions behind the form. Refused unless STACKPORT_DEMO is on. Safe to repeat.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from people.models import Person
+from projects.actions import buckets, onboarding
+from projects.errors import ProjectError
+from projects.models import Membership, Operation, Project, ProjectState, Role
+from projects.stacks.naming import bucket_name
+from projects.stacks.spec import BucketSpec, Retention
+
+PASSWORD = "stackport-demo"  # noqa: S105 - shown on screen; such people exist only beside a local AWS (portal.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoProject:
+    """One project of the demo."""
+
+    slug: str
+    name: str
+    prefix: str
+    purpose: str
+    members: tuple[tuple[str, str], ...]
+    buckets: tuple[tuple[str, str, Retention], ...]
+
+
+PEOPLE = (
+    ("ana@example.com", "Ana Almeida", {}),
+    ("ben@example.com", "Ben Brandt", {}),
+    ("olga@example.com", "Olga Orlova", {}),
+    ("vera@example.com", "Vera Vogel", {}),
+    ("sam@example.com", "Sam Svensson", {"is_staff": True, "is_superuser": True}),
+)
+
+PROJECTS = (
+    DemoProject(
+        "acme-invoices",
+        "Acme invoices",
+        "acme",
+        "Acme delivers invoices and collects payment advice.",
+        (("ana", Role.MANAGER), ("ben", Role.MANAGER), ("olga", Role.OWNER), ("vera", Role.VIEWER)),
+        (
+            ("invoices", "Invoices that Acme delivers each night", Retention.YEAR_1),
+            ("payment-advice", "Payment advice for Acme to collect", Retention.DAYS_90),
+            ("contracts", "Signed contracts, kept until somebody deletes them", Retention.KEEP),
+            ("test-exchange", "Trial files of the first week", Retention.DAYS_30),
+        ),
+    ),
+    DemoProject(
+        "harbour-logistics",
+        "Harbour logistics",
+        "harbour",
+        "Shipping papers between the harbour office and its carriers.",
+        (("ana", Role.MANAGER), ("olga", Role.OWNER)),
+        (
+            ("manifests", "Cargo manifests from the carriers", Retention.YEARS_7),
+            ("gate-photos", "Photos taken at the gate", Retention.DAYS_30),
+        ),
+    ),
+)
+
+
+class Command(BaseCommand):
+    """Seeds the demo."""
+
+    help = "Make demo people, projects and buckets; only with STACKPORT_DEMO and a local AWS."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        if not settings.DEMO:
+            raise CommandError("STACKPORT_DEMO is off: demo people must not exist beside real accounts.")
+        for email, name, rights in PEOPLE:
+            if not Person.objects.filter(email=email).exists():
+                Person.objects.create_user(email, PASSWORD, name=name, **rights)
+        for demo in PROJECTS:
+            project = self.project(demo)
+            for label, purpose, retention in demo.buckets:
+                self.bucket(project, demo, label, purpose, retention)
+
+    def project(self, demo: DemoProject) -> Project:
+        """Return the demo project with its members, its account vended and onboarded."""
+        project = Project.objects.filter(slug=demo.slug).first()
+        if project is None:
+            project = onboarding.vend(
+                Project(
+                    slug=demo.slug,
+                    name=demo.name,
+                    bucket_prefix=demo.prefix,
+                    purpose=demo.purpose,
+                    region=settings.AWS_REGION,
+                )
+            )
+        if project.state == ProjectState.ONBOARDING:
+            onboarding.set_up(project)
+        for person, role in demo.members:
+            Membership.objects.get_or_create(
+                project=project, person=Person.objects.get(email=f"{person}@example.com"), defaults={"role": role}
+            )
+        return project
+
+    def bucket(self, project: Project, demo: DemoProject, label: str, purpose: str, retention: Retention) -> None:
+        """Ask for a demo bucket once; what people did to it since stays."""
+        key = f"demo-{demo.slug}-{label}"
+        if Operation.objects.filter(request_key=key).exists():
+            return
+        ana = Person.objects.get(email="ana@example.com")
+        spec = BucketSpec(
+            name=bucket_name(project.bucket_prefix, label, project.account_id, project.region),
+            label=label,
+            purpose=purpose,
+            owner=ana.email,
+            retention=retention,
+            versions_days=90,
+            tags=(("department", "finance" if "acme" in demo.slug else "logistics"),),
+        )
+        try:
+            buckets.create(project, spec, by=buckets.Asker(ana, key, "Demo data"))
+        except ProjectError as refusal:
+            raise CommandError(f"{label}: {refusal}") from refusal

@@ -1,0 +1,48 @@
+"""Who may do what, as predicates behind `person.has_perm(permission, project)`.
+
+Follows github.com/dfunckt/django-rules. A project that a person may not view answers like one that does not exist:
+views look it up through `Project.objects.visible_to`, so these rules only part viewers from managers and owners.
+"""
+
+import rules
+
+from people.models import Person
+from projects.models import Membership, Project, Role
+
+
+def role_of(person: Person, project: Project) -> str | None:
+    """Return the person's role in the project, remembered on the person for the length of a request."""
+    known: dict[int, str | None] = person.__dict__.setdefault("_roles", {})
+    if project.pk not in known:
+        found = Membership.objects.filter(person=person, project=project).values_list("role", flat=True).first()
+        known[project.pk] = found
+    return known[project.pk]
+
+
+@rules.predicate  # type: ignore[untyped-decorator]  # rules has no types
+def sees_project(person: Person, project: Project | None) -> bool:
+    """Members, auditors and staff may look."""
+    if project is None:
+        return False
+    return person.is_staff or person.is_auditor or role_of(person, project) is not None
+
+
+@rules.predicate  # type: ignore[untyped-decorator]
+def manages_project(person: Person, project: Project | None) -> bool:
+    """Managers and owners may change buckets; so may superusers."""
+    if project is None:
+        return False
+    return person.is_superuser or role_of(person, project) in {Role.MANAGER, Role.OWNER}
+
+
+@rules.predicate  # type: ignore[untyped-decorator]
+def owns_project(person: Person, project: Project | None) -> bool:
+    """Owners may say who works on the project."""
+    if project is None:
+        return False
+    return person.is_superuser or role_of(person, project) == Role.OWNER
+
+
+rules.add_perm("projects.view_project", sees_project)
+rules.add_perm("projects.change_bucket", manages_project)
+rules.add_perm("projects.change_membership", owns_project)

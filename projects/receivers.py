@@ -1,0 +1,86 @@
+"""What happens when `notifications` announces a stack event: the mirror learns it and operations are rung.
+
+An event is a hint (DESIGN P5): it moves the status that pages show, and when a stack settles the stack itself is read
+again. A refused duplicate still rings and announces, because the first delivery may have died half way.
+"""
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from notifications import signals, sources, topics
+from notifications.events import StackEvent
+from projects import live
+from projects.actions import operations
+from projects.live_topic import ProjectTopic
+from projects.models import Operation, Project, State
+from projects.stacks import mirror, reading
+from projects.stacks.status import parse
+
+logger = logging.getLogger(__name__)
+
+
+def connect() -> None:
+    """Listen to stack events, trust the topics of known projects, and offer each project as a live topic."""
+    signals.stack_event.connect(on_stack_event, dispatch_uid="projects")
+    signals.malformed.connect(on_malformed, dispatch_uid="projects")
+    sources.register(is_project_topic)
+    topics.register("project", ProjectTopic())
+
+
+def is_project_topic(topic_arn: str) -> bool:
+    """Tell whether a topic is the event topic of a project's account."""
+    parts = topic_arn.split(":")
+    project = Project.objects.filter(account_id=parts[4]).first() if len(parts) == 6 else None
+    return project is not None and project.account.topic_arn == topic_arn
+
+
+def on_stack_event(sender: object, *, event: StackEvent, **_: Any) -> None:
+    """Apply one event of a known project's account."""
+    project = Project.objects.filter(account_id=event.account_id).first()
+    if project is None:
+        return
+    mirror.keep_event(project, event)
+    if not event.is_stack:
+        announce_progress(project, event)
+        return
+    mirror.apply_event(project, event)
+    status = parse(event.status)
+    if status.settled:
+        reading.read_again(project, event.stack_id)
+    for operation in running_on(project, event.stack_id):
+        if status.settled:
+            operations.ring(operation.pk)
+        live.announce_target(project, operation.target)
+    if status.settled:
+        reading.announce(project, event.stack_id)
+
+
+def on_malformed(sender: object, *, topic_arn: str, stack_id: str | None, **_: Any) -> None:
+    """Read a stack again of which an event could not be read."""
+    parts = topic_arn.split(":")
+    project = Project.objects.filter(account_id=parts[4]).first() if len(parts) == 6 else None
+    if project and stack_id:
+        reading.read_again(project, stack_id)
+        reading.announce(project, stack_id)
+
+
+def running_on(project: Project, stack_id: str) -> list[Operation]:
+    """Return the running operations of a stack."""
+    return list(
+        Operation.objects.filter(project=project, stack_id=stack_id, state=State.RUNNING).select_related("project")
+    )
+
+
+def announce_progress(project: Project, event: StackEvent) -> None:
+    """Show a resource's progress, only when the event carries the token of an operation running in that account (S5)."""
+    operation_id: UUID | None = Operation.id_of_token(event.token)
+    if operation_id is None:
+        return
+    operation = (
+        Operation.objects.filter(pk=operation_id, project=project, stack_id=event.stack_id, state=State.RUNNING)
+        .select_related("project")
+        .first()
+    )
+    if operation:
+        operations.note_progress(operation)

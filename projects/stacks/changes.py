@@ -1,0 +1,88 @@
+"""Changes in words, and the judgement of a change set before it is executed (DESIGN P3)."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from projects.stacks.naming import Kind
+from projects.stacks.spec import BucketSpec
+from projects.stacks.templates import LOGICAL_IDS
+
+FIELD_WORDS = {
+    "name": "name",
+    "label": "name",
+    "purpose": "purpose",
+    "owner": "owner",
+    "retention": "retention",
+    "versions_days": "old versions",
+    "tags": "tags",
+}
+
+HOLDS_DATA = frozenset({"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::IAM::User", "AWS::Logs::LogGroup"})
+
+
+class UnsafeChange(Exception):
+    """A change set would do what nobody asked for; the message is fit for the manager."""
+
+
+class ListedChange(Protocol):
+    """One resource's line of a change set, as DescribeChangeSet lists it."""
+
+    @property
+    def logical_id(self) -> str: ...
+    @property
+    def resource_type(self) -> str: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def replacement(self) -> str | None: ...
+    @property
+    def policy_action(self) -> str | None: ...
+
+
+def in_words(before: BucketSpec, after: BucketSpec) -> list[str]:
+    """Return what differs, a sentence each; empty when nothing does."""
+    lines = []
+    if before.purpose != after.purpose:
+        lines.append(f"Purpose: “{after.purpose}” instead of “{before.purpose}”")
+    if before.owner != after.owner:
+        lines.append(f"Owner: {after.owner} instead of {before.owner}")
+    if before.retention != after.retention:
+        lines.append(f"Objects: {after.retention.words.lower()} instead of {before.retention.words.lower()}")
+    if before.versions_days != after.versions_days:
+        lines.append(f"Old versions are kept {after.versions_days} days instead of {before.versions_days}")
+    return lines + _tags_in_words(dict(before.tags), dict(after.tags))
+
+
+def _tags_in_words(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    added = [f"Tag {key} added: “{after[key]}”" for key in after if key not in before]
+    removed = [f"Tag {key} removed" for key in before if key not in after]
+    changed = [
+        f"Tag {key}: “{after[key]}” instead of “{before[key]}”"
+        for key in after
+        if before.get(key, after[key]) != after[key]
+    ]
+    return added + changed + removed
+
+
+def expected_changes(kind: Kind) -> frozenset[str]:
+    """Return the logical ids that a change of this kind of stack may list."""
+    return frozenset(LOGICAL_IDS[kind])
+
+
+def judge(changes: Iterable[ListedChange], kind: Kind = Kind.BUCKET) -> None:
+    """Raise UnsafeChange when a listed change replaces or removes what holds data, or touches what is not ours."""
+    for change in changes:
+        _judge_one(change, expected_changes(kind))
+
+
+def _judge_one(change: ListedChange, expected: frozenset[str]) -> None:
+    thing = f"{change.logical_id} ({change.resource_type})"
+    if change.logical_id not in expected:
+        raise UnsafeChange(f"AWS would change {thing}, which nobody asked for. Nothing was changed.")
+    if change.action not in {"Add", "Modify", "Dynamic"}:
+        raise UnsafeChange(f"AWS would remove {thing}. Nothing was changed.")
+    if change.resource_type not in HOLDS_DATA:
+        return
+    replaced = change.replacement not in {None, "", "False"} or change.action == "Dynamic"
+    if replaced or change.policy_action not in {None, "", "Retain"}:
+        raise UnsafeChange(f"AWS would make {thing} anew, and what it holds would stay behind. Nothing was changed.")

@@ -1,0 +1,206 @@
+"""The mirror: each project's stacks as rows of a DynamoDB collection, so that a page never calls CloudFormation.
+
+Needs the table STACKPORT_MIRROR_TABLE (`manage.py prepare`). CloudFormation stays the truth: rows are made from its
+events and from reading stacks again, ordered by AWS's own times, and may be wiped at any moment (DESIGN P5, P6).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Self
+
+from django.conf import settings
+
+from aws.cloudformation import Stack, StackSummary
+from dynamodb_cache.collections import Collection, Partition, Put, Row, Snapshot
+from notifications.events import StackEvent
+from projects.models import Project
+from projects.stacks.naming import Kind, kind_of
+from projects.stacks.spec import BucketSpec
+from projects.stacks.status import StackStatus, observed_at, parse
+from projects.stacks.templates import Parsed, UnknownTemplate, fingerprint, read
+
+EVENTS_KEPT_SECONDS = 90 * 86_400  # as long as AWS keeps the events of a deleted stack
+_NEVER = "0000"
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredStack:
+    """One stack as last heard of."""
+
+    stack_id: str
+    name: str
+    kind: Kind
+    status: StackStatus
+    reason: str = ""
+    spec: BucketSpec | None = None
+    fingerprint: str = ""
+    deleting: bool = False
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    created_at: str = ""
+    updated_at: str = ""
+    problem: str = ""  # why the template could not be read, in words
+    observed_at: str = ""
+
+    @classmethod
+    def of_row(cls, row: Row) -> Self:
+        """Read a row."""
+        document = dict(row.document)
+        spec = document.pop("spec")
+        document["kind"] = Kind(document["kind"])
+        document["status"] = parse(document["status"])
+        return cls(**document, spec=BucketSpec.from_document(spec) if spec else None, observed_at=row.observed_at)
+
+    def document(self) -> dict[str, Any]:
+        """Return the row's document."""
+        return {
+            "stack_id": self.stack_id,
+            "name": self.name,
+            "kind": self.kind.value,
+            "status": str(self.status),
+            "reason": self.reason,
+            "spec": self.spec.to_document() if self.spec else None,
+            "fingerprint": self.fingerprint,
+            "deleting": self.deleting,
+            "outputs": dict(self.outputs),
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+            "problem": self.problem,
+        }
+
+
+@cache
+def collection() -> Collection:
+    """Return the process's one collection of mirrored stacks."""
+    return Collection(settings.STACKPORT_MIRROR_TABLE)
+
+
+def partition(project: Project) -> Partition:
+    """Return the partition that holds a project's stacks; rows of another account are refused."""
+    return collection().partition(f"project#{project.pk}", owner=project.account_id)
+
+
+def snapshot(project: Project) -> Snapshot:
+    """Return the project's rows as last mirrored: one small read when nothing changed."""
+    return partition(project).snapshot()
+
+
+def stack(project: Project, stack_id: str) -> MirroredStack | None:
+    """Return one mirrored stack, read consistently."""
+    row = partition(project).get(stack_id)
+    return MirroredStack.of_row(row) if row else None
+
+
+def _iso(moment: datetime | None) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else ""
+
+
+def _read_after(order: str) -> str:
+    """Order a reading of the stack after the event that it was made for, and before the next event."""
+    return order + "r"
+
+
+def apply_event(project: Project, event: StackEvent) -> bool:
+    """Apply an event about a stack itself. Return False for old news and for stacks that are not the portal's."""
+    kind = kind_of(event.stack_name)
+    if kind is None:
+        return False
+    order = observed_at(event.at, event.status)
+    status = parse(event.status)
+    mine = partition(project)
+    if status.gone:
+        return mine.delete(event.stack_id, observed_at=order).accepted
+    row = mine.get(event.stack_id)
+    known = (
+        MirroredStack.of_row(row)
+        if row
+        else MirroredStack(event.stack_id, event.stack_name, kind, status, created_at=_iso(event.at))
+    )
+    heard = replace(known, status=status, reason=event.reason, updated_at=_iso(event.at))
+    return mine.put(event.stack_id, heard.document(), observed_at=order).accepted
+
+
+def apply_reading(project: Project, read_stack: Stack, body: str, newest_event_at: datetime | None) -> Put | None:
+    """Apply what CloudFormation says of a stack now. Its order is its newest event's, so that one clock decides."""
+    kind = kind_of(read_stack.name)
+    if kind is None:
+        return None
+    moment = newest_event_at or read_stack.updated_at or read_stack.created_at
+    order = _read_after(observed_at(moment, read_stack.status))
+    mine = partition(project)
+    status = parse(read_stack.status)
+    if status.gone:
+        return mine.delete(read_stack.stack_id, observed_at=order)
+    return mine.put(read_stack.stack_id, _of_stack(read_stack, kind, status, body).document(), observed_at=order)
+
+
+def _of_stack(read_stack: Stack, kind: Kind, status: StackStatus, body: str) -> MirroredStack:
+    parsed: Parsed | None = None
+    problem = ""
+    try:
+        parsed = read(body)
+    except UnknownTemplate as error:
+        problem = str(error)
+    return MirroredStack(
+        stack_id=read_stack.stack_id,
+        name=read_stack.name,
+        kind=kind,
+        status=status,
+        reason=read_stack.status_reason or "",
+        spec=parsed.spec if parsed else None,
+        fingerprint=fingerprint(body),
+        deleting=parsed.deleting if parsed else False,
+        outputs=read_stack.outputs,
+        created_at=_iso(read_stack.created_at),
+        updated_at=_iso(read_stack.updated_at or read_stack.created_at),
+        problem=problem,
+    )
+
+
+def named(summary: StackSummary) -> tuple[str, dict[str, Any], str] | None:
+    """Return the row of a stack of which only the name and status are known, older than any event about it."""
+    kind = kind_of(summary.name)
+    if kind is None:
+        return None
+    row = MirroredStack(
+        stack_id=summary.stack_id,
+        name=summary.name,
+        kind=kind,
+        status=parse(summary.status),
+        created_at=_iso(summary.created_at),
+        updated_at=_iso(summary.updated_at or summary.created_at),
+    )
+    return (
+        summary.stack_id,
+        row.document(),
+        _NEVER + observed_at(summary.updated_at or summary.created_at, summary.status),
+    )
+
+
+def forget(project: Project, stack_id: str, *, observed: str) -> Put:
+    """Drop a stack that CloudFormation no longer has; `observed` is the order of the row that was compared."""
+    return partition(project).delete(stack_id, observed_at=observed + "x")
+
+
+def keep_event(project: Project, event: StackEvent) -> bool:
+    """Keep a raw event for the Technical page, without properties. Return False when it is kept already."""
+    return partition(project).append(
+        event.stack_id,
+        f"{_iso(event.at)}#{event.event_id}",
+        {
+            "at": _iso(event.at),
+            "logical_id": event.logical_id,
+            "physical_id": event.physical_id,
+            "type": event.resource_type,
+            "status": event.status,
+            "reason": event.reason,
+            "token": event.token,
+        },
+        expires_at=event.at.timestamp() + EVENTS_KEPT_SECONDS,
+    )
+
+
+def kept_events(project: Project, stack_id: str, limit: int = 200) -> list[dict[str, Any]]:
+    """Return a stack's kept events, newest first."""
+    return [document for _entry, document in partition(project).entries(stack_id, limit=limit)]

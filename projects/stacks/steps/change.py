@@ -1,0 +1,95 @@
+"""Change a bucket: read base, change set, read base again and compare, judge, execute (DESIGN P3)."""
+
+from dataclasses import replace
+from typing import Any
+
+from aws.errors import StackNotFound
+from projects.stacks.changes import FIELD_WORDS, in_words
+from projects.stacks.naming import Kind
+from projects.stacks.spec import BucketSpec
+from projects.stacks.status import parse
+from projects.stacks.steps.common import judge_and_execute, make_change_set, settled_update, spec_of, verify
+from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome, Step, Work
+from projects.stacks.templates import UnknownTemplate, fingerprint, read, render
+from projects.stacks.templates import body as body_of
+
+
+class Conflict(Exception):
+    """The same fields were changed by somebody else meanwhile."""
+
+    def __init__(self, fields: list[str]) -> None:
+        super().__init__(", ".join(fields))
+        self.fields = fields
+
+
+def merge(before: dict[str, Any], asked: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Return `now` with the fields that the form changed. Raises Conflict when one of them moved meanwhile.
+
+    Two edits from one base are merged field by field, so neither is lost; both to one field is for people to settle.
+    """
+    changed = [name for name in asked if asked[name] != before.get(name)]
+    conflicts = [name for name in changed if now.get(name) != before.get(name) and now.get(name) != asked[name]]
+    if conflicts:
+        raise Conflict(conflicts)
+    return {**now, **{name: asked[name] for name in changed}}
+
+
+def compare(work: Work) -> Outcome:
+    """Read the base, merge what was asked for into it, and ask for a change set."""
+    operation = work.operation
+    try:
+        stack = work.reader.describe(operation.stack_id)
+    except StackNotFound:
+        return Failed("The bucket's stack does not exist any more, so nothing could be changed.")
+    status = parse(stack.status)
+    if not status.settled:
+        return LookAgain(3, "Another change of this stack is still running.")
+    if not status.editable:
+        return Failed(f"The stack cannot be changed now: {status.words}. Staff must repair or remove it first.")
+    base = work.reader.template(operation.stack_id)
+    try:
+        parsed = read(base)
+    except UnknownTemplate as error:
+        return Failed(f"The portal does not know this template, so it does not touch it: {error}")
+    if not isinstance(parsed.spec, BucketSpec) or operation.before is None:
+        return Failed("The stack holds no bucket that the portal knows.")
+    now = parsed.spec.to_document()
+    try:
+        wanted = BucketSpec.from_document(merge(operation.before, work.spec_document(), now))
+    except Conflict as conflict:
+        return Failed(_conflict_words(conflict, parsed.spec))
+    wanted = replace(wanted, name=parsed.spec.name, label=parsed.spec.label)
+    body = body_of(render(Kind.BUCKET, wanted, parsed.context))
+    if fingerprint(body) == fingerprint(base):
+        return Done("Nothing had to be changed: it stands as asked for already.")
+    return make_change_set(work, body, fingerprint(base), "look", before=now, after=wanted.to_document())
+
+
+def _conflict_words(conflict: Conflict, now: BucketSpec) -> str:
+    fields = ", ".join(FIELD_WORDS.get(name, name) for name in conflict.fields)
+    return (
+        f"Somebody else changed the same thing meanwhile ({fields}), so nothing was overwritten. "
+        f"Open the bucket to see how it stands now, and change it again if you still want to. Bucket: {now.name}."
+    )
+
+
+def look(work: Work) -> Outcome:
+    """Judge the change set and execute it."""
+    return judge_and_execute(work, "look", rebase="compare", build="build")
+
+
+def build(work: Work) -> Outcome:
+    """Wait for the change to settle."""
+    return settled_update(work, "look", then=lambda: Go("verify"))
+
+
+def read_back(work: Work) -> Outcome:
+    """Read the protection back and say what was changed."""
+    outcome = verify(work)
+    if isinstance(outcome, Done) and work.operation.before:
+        lines = in_words(BucketSpec.from_document(work.operation.before), spec_of(work))
+        return Done("; ".join(lines) or outcome.words)
+    return outcome
+
+
+STEPS: dict[str, Step] = {"compare": compare, "look": look, "build": build, "verify": read_back}

@@ -1,0 +1,153 @@
+"""Steps that several actions share: change sets as compare-and-swap, settling, removal, reading back."""
+
+from collections.abc import Callable
+
+from django.utils import timezone
+
+from aws.cloudformation import Stack
+from aws.errors import ChangeSetNotFound, ChangeSetObsolete, NoUpdates, StackNotFound, TokenAlreadyUsed
+from projects.stacks import mirror
+from projects.stacks.causes import root_cause
+from projects.stacks.changes import UnsafeChange, judge
+from projects.stacks.spec import BucketSpec
+from projects.stacks.status import StackStatus, parse
+from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome, Wait, Work
+from projects.stacks.templates import fingerprint
+
+REBASES = 3
+SETTLING_SECONDS = 60
+VISIBLE_SECONDS = 15  # how long a fresh stack may stay unseen on AWS
+
+
+def spec_of(work: Work) -> BucketSpec:
+    """Return the asked-for spec."""
+    return BucketSpec.from_document(work.spec_document())
+
+
+def read_again(work: Work) -> tuple[Stack, StackStatus]:
+    """Read the operation's stack, tell the mirror, and return it. Raises StackNotFound."""
+    operation = work.operation
+    stack = work.reader.describe(operation.stack_id)
+    status = parse(stack.status)
+    if status.settled and not status.gone:
+        body = work.reader.template(operation.stack_id)
+        newest = work.reader.newest_event(operation.stack_id)
+        mirror.apply_reading(operation.project, stack, body, newest.at if newest else None)
+    return stack, status
+
+
+def executed(work: Work, step: str) -> bool:
+    """Tell whether the step's change set was executed by an earlier try: the stack's events carry its token."""
+    return any(event.token == work.token(step) for event in work.reader.events(work.operation.stack_id, limit=100))
+
+
+def make_change_set(work: Work, body: str, base: str, look: str, **saved: object) -> Outcome:
+    """Ask for a change set of a wanted body, remembering the base that it was made from."""
+    name = f"op-{work.token(look)}"
+    work.save(base_fingerprint=base, change_set_id=name, **saved)
+    try:
+        found = work.stacks.create_change_set(work.operation.stack_id, name, body, token=work.token(look))
+    except NoUpdates:
+        return Done("Nothing had to be changed: it stands as asked for already.")
+    work.save(change_set_id=found)
+    return Go(look)
+
+
+def judge_and_execute(work: Work, step: str, *, rebase: str, build: str) -> Outcome:
+    """Look at the change set; execute it when the base still stands and nothing with data is touched."""
+    operation = work.operation
+    try:
+        change_set = work.stacks.describe_change_set(operation.stack_id, operation.change_set_id)
+    except ChangeSetNotFound:
+        return Go(build) if executed(work, step) else moved(work, rebase)
+    if change_set.execution_status.startswith("EXECUTE"):
+        return Go(build)
+    if change_set.running:
+        return LookAgain(1)
+    if change_set.empty:
+        work.stacks.delete_change_set(operation.stack_id, operation.change_set_id)
+        return Done("Nothing had to be changed: it stands as asked for already.")
+    if change_set.status == "FAILED":
+        return Failed(f"CloudFormation refused the change before it began. AWS says: {change_set.reason}")
+    if fingerprint(work.reader.template(operation.stack_id)) != operation.base_fingerprint:
+        work.stacks.delete_change_set(operation.stack_id, operation.change_set_id)
+        return moved(work, rebase)
+    try:
+        judge(change_set.changes)
+        work.stacks.execute_change_set(operation.stack_id, operation.change_set_id, token=work.token(step))
+    except UnsafeChange as refusal:
+        work.stacks.delete_change_set(operation.stack_id, operation.change_set_id)
+        return Failed(str(refusal))
+    except (ChangeSetObsolete, ChangeSetNotFound):
+        return Go(build) if executed(work, step) else moved(work, rebase)
+    except TokenAlreadyUsed:
+        pass
+    return Go(build)
+
+
+def moved(work: Work, rebase: str) -> Outcome:
+    """Start over from the template as it is now; give up after three moves."""
+    if work.operation.rebases >= REBASES:
+        return Failed(
+            "Somebody else keeps changing this bucket outside the portal. Nothing was changed; try again later."
+        )
+    work.save(rebases=work.operation.rebases + 1, change_set_id="")
+    return Go(rebase, "The template had moved; compared again.")
+
+
+def settled_update(work: Work, step: str, then: Callable[[], Outcome]) -> Outcome:
+    """Wait for the executed change set; go on when its template is in force."""
+    stack, status = read_again(work)
+    if not status.settled:
+        return Wait()
+    if not executed(work, step):
+        return LookAgain(2)
+    if status == StackStatus.UPDATE_COMPLETE:
+        return then()
+    if status == StackStatus.UPDATE_ROLLBACK_FAILED:
+        return Failed(
+            "The change failed and could not be taken back whole. Staff must repair this stack before anything else."
+        )
+    cause = root_cause(work.reader.events(stack.stack_id, limit=100), work.token(step))
+    return Failed(f"Rolled back: the bucket is as it was before. {cause}")
+
+
+def remove_stack(work: Work, then: str) -> Outcome:
+    """Ask CloudFormation to delete the stack."""
+    try:
+        work.stacks.delete(work.operation.stack_id, token=work.token("remove"))
+    except (StackNotFound, TokenAlreadyUsed):
+        pass
+    return Go(then)
+
+
+def gone(work: Work) -> StackStatus | None:
+    """Return the status of a stack that should be gone; None when it is."""
+    operation = work.operation
+    try:
+        stack = work.reader.describe(operation.stack_id)
+    except StackNotFound:
+        stored = mirror.stack(operation.project, operation.stack_id)
+        if stored:
+            mirror.forget(operation.project, operation.stack_id, observed=stored.observed_at)
+        return None
+    status = parse(stack.status)
+    if status.gone:
+        newest = work.reader.newest_event(operation.stack_id)
+        mirror.apply_reading(operation.project, stack, "", newest.at if newest else None)
+        return None
+    return status
+
+
+def verify(work: Work) -> Outcome:
+    """Read the bucket's protection back from S3 itself; IAM and S3 may take some seconds to show it."""
+    spec = spec_of(work)
+    missing = [line.words for line in work.buckets.posture(spec.name).lines if not line.ok]
+    if not missing:
+        return Done(f"Bucket {spec.name} stands, with every protection read back from S3.")
+    started = work.operation.steps.filter(attempt=work.operation.attempt, name="verify").values_list(
+        "started_at", flat=True
+    )
+    if started and (timezone.now() - started[0]).total_seconds() < SETTLING_SECONDS:
+        return LookAgain(2, "S3 does not show every protection yet.")
+    return Failed("The bucket stands, but S3 does not show these protections: " + "; ".join(missing))

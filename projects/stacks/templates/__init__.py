@@ -1,0 +1,19 @@
+"""Templates as plain dicts from pure functions: `read(render(kind, spec, context)) == (kind, spec, context)` (DESIGN P2)."""
+
+from projects.stacks.templates.context import RenderContext
+from projects.stacks.templates.document import Template, body, fingerprint
+from projects.stacks.templates.reading import Parsed, UnknownTemplate, read
+from projects.stacks.templates.rendering import LOGICAL_IDS, RESOURCE_TYPES, render
+
+__all__ = [
+    "LOGICAL_IDS",
+    "RESOURCE_TYPES",
+    "Parsed",
+    "RenderContext",
+    "Template",
+    "UnknownTemplate",
+    "body",
+    "fingerprint",
+    "read",
+    "render",
+]

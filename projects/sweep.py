@@ -1,0 +1,81 @@
+"""Find what was lost: bells between commit and send, events, workers that died, stacks that nobody told us of."""
+
+import logging
+import threading
+import time
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import close_old_connections, transaction
+from django.utils import timezone
+
+from aws.errors import AWSError
+from projects.actions import operations
+from projects.models import Operation, Project, ProjectState, State
+from projects.stacks import mirror, reading, rebuild
+from projects.stacks.mirror import MirroredStack
+
+logger = logging.getLogger(__name__)
+
+SILENT_SECONDS = 20  # a stack at work that says nothing for so long is read again
+
+
+def run(stop: threading.Event) -> None:
+    """Sweep at the set pace until asked to stop."""
+    while not stop.is_set():
+        close_old_connections()
+        once()
+        close_old_connections()
+        stop.wait(settings.STACKPORT_SWEEP_SECONDS)
+
+
+def once() -> None:
+    """Sweep everything once; what AWS refuses now is swept again next time."""
+    ring_overdue()
+    start_forgotten()
+    for project in Project.objects.filter(state=ProjectState.ACTIVE):
+        try:
+            read_silent(project)
+            compare_when_due(project)
+        except AWSError as error:
+            logger.warning("sweep of project %s put off: %s", project.slug, error)
+
+
+def ring_overdue() -> None:
+    """Ring every running operation whose time to be looked at has passed."""
+    now = timezone.now()
+    overdue = Operation.objects.filter(state=State.RUNNING, step_due_at__lt=now).exclude(leased_until__gt=now)
+    for operation_id in overdue.values_list("pk", flat=True):
+        operations.ring(operation_id)
+
+
+def start_forgotten() -> None:
+    """Start what waits although nothing of its target runs."""
+    waiting = Operation.objects.filter(state=State.WAITING).select_related("project")
+    for operation in waiting:
+        with transaction.atomic():
+            operations.start_waiting(operation.project, [operation.target])
+
+
+def read_silent(project: Project) -> None:
+    """Read stacks again that are at work and were not heard of for a while."""
+    long_ago = timezone.now() - timedelta(seconds=SILENT_SECONDS)
+    for row in mirror.snapshot(project).rows.values():
+        stack = MirroredStack.of_row(row)
+        if stack.status.settled or datetime.fromisoformat(stack.updated_at) > long_ago:
+            continue
+        reading.read_again(project, stack.stack_id)
+        reading.announce(project, stack.stack_id)
+        running = Operation.objects.filter(project=project, stack_id=stack.stack_id, state=State.RUNNING)
+        for operation_id in running.values_list("pk", flat=True):
+            operations.ring(operation_id)
+
+
+def compare_when_due(project: Project) -> None:
+    """Compare the mirror with CloudFormation when it is cold or was not compared for long."""
+    snapshot = mirror.snapshot(project)
+    checked_at = float(snapshot.head.get("checked_at", 0))
+    # Projects are spread over the hour, so that not all are listed in one minute.
+    spread = (project.pk * 37 % 100) / 100 * 0.2 + 0.9
+    if not snapshot.complete or time.time() - checked_at > settings.STACKPORT_RECONCILE_SECONDS * spread:
+        rebuild.ask(project)

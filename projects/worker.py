@@ -1,0 +1,162 @@
+"""Run operations one short step a message: claim the row, take the step, write what came of it (DESIGN P4).
+
+Two messages for one operation never run it twice: a step is claimed by a conditional update with a lease, and its
+outcome is written only while that lease stands. A worker that dies leaves a lease that runs out; the sweep rings again.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from aws.errors import AccessDenied, AWSError, ExpiredCredentials, RateLimited, StackBusy, Throttled, Unreachable
+from projects import live
+from projects.actions import operations
+from projects.models import Operation, OperationStep, State
+from projects.stacks import accounts
+from projects.stacks.steps import STEPS
+from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome, Wait, Work
+
+logger = logging.getLogger(__name__)
+
+WAIT_SECONDS = 20  # a stack that says nothing for so long is read again
+_PASSING = (Throttled, RateLimited, Unreachable, ExpiredCredentials, StackBusy)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's hold on one step of an operation."""
+
+    operation: Operation
+    attempt: int
+    step: str
+    leased_until: object
+
+    def save(self, **fields: object) -> None:
+        """Write to the row while the hold stands. Raises LostClaim."""
+        held = Operation.objects.filter(
+            pk=self.operation.pk, attempt=self.attempt, step=self.step, leased_until=self.leased_until
+        )
+        if not held.update(**fields):
+            raise LostClaim(f"operation {self.operation.pk} is held by somebody else")
+        for name, value in fields.items():
+            if name != "version":  # an expression; nothing in a step reads it
+                setattr(self.operation, name, value)
+
+
+class LostClaim(Exception):
+    """The lease ran out and another worker took the step."""
+
+
+def claim(operation_id: UUID) -> Claim | None:
+    """Take a running operation's step for the length of a lease; None when it is not to be run now."""
+    now = timezone.now()
+    # Microseconds make the lease's end unique enough to be its name.
+    until = now + timedelta(seconds=settings.STACKPORT_LEASE_SECONDS)
+    taken = (
+        Operation.objects.filter(pk=operation_id, state=State.RUNNING)
+        .exclude(leased_until__gt=now)
+        .update(leased_until=until, step_due_at=until)
+    )
+    if not taken:
+        return None
+    operation = Operation.objects.select_related("project", "author").get(pk=operation_id)
+    return Claim(operation, operation.attempt, operation.step, operation.leased_until)
+
+
+def run_step(operation_id: UUID) -> None:
+    """Take one step of an operation, if it is running and nobody else holds it."""
+    held = claim(operation_id)
+    if held is None:
+        return
+    OperationStep.objects.get_or_create(operation=held.operation, attempt=held.attempt, name=held.step)
+    try:
+        advance(held, take(held))
+    except LostClaim as lost:
+        logger.warning("step given up: %s", lost)
+
+
+def take(held: Claim) -> Outcome:
+    """Run the claimed step; errors that pass by themselves become "look again"."""
+    operation = held.operation
+    project = operation.project
+    actor = f"person-{operation.author_id}"
+    step = STEPS[operation.action][held.step]
+    try:
+        work = Work(
+            operation=operation,
+            stacks=accounts.deployer(project, actor=actor),
+            reader=accounts.reader(project, actor=actor),
+            buckets=accounts.buckets(project, actor=actor),
+            save=held.save,
+        )
+        return step(work)
+    except _PASSING as error:
+        seconds = getattr(error, "retry_after", None) or 3
+        return LookAgain(seconds, f"AWS asked to wait: {error.code}.")
+    except AccessDenied as error:
+        return Failed(
+            f"The project's account refused the portal ({error.operation}). Staff must look at the account's roles."
+        )
+    except AWSError as error:
+        logger.exception("step failed: operation=%s step=%s", operation.pk, held.step)
+        return Failed(f"AWS refused {error.operation}: {error.message} ({error.code})")
+
+
+def advance(held: Claim, outcome: Outcome) -> None:
+    """Write what came of the step, announce it, and ring for what is next. Raises LostClaim."""
+    operation = held.operation
+    now = timezone.now()
+    version = operations.bumped()
+    match outcome:
+        case Go(step=step):
+            held.save(step=step, step_due_at=now, leased_until=None, version=version)
+            _end_step(held, outcome.note)
+            operations.ring(operation.pk)
+        case LookAgain(seconds=seconds):
+            held.save(step_due_at=now + timedelta(seconds=max(seconds, 1) + 5), leased_until=None)
+            _note_step(held, outcome.note)
+            operations.ring(operation.pk, delay_seconds=min(round(seconds * settings.STACKPORT_LOOK_AGAIN_SCALE), 900))
+            return  # nothing that a page shows has changed
+        case Wait():
+            held.save(step_due_at=now + timedelta(seconds=WAIT_SECONDS), leased_until=None)
+            return
+        case Done(words=words):
+            _settle(held, State.SUCCEEDED, outcome=words, version=version)
+        case Failed(cause=cause):
+            _settle(held, State.FAILED, cause=cause, version=version)
+    live.announce_target(operation.project, operation.target)
+
+
+@transaction.atomic
+def _settle(held: Claim, state: State, *, version: Greatest, cause: str = "", outcome: str = "") -> None:
+    """End the operation and start what waited for it."""
+    operation = held.operation
+    held.save(
+        state=state,
+        cause=cause,
+        outcome=outcome,
+        settled_at=timezone.now(),
+        leased_until=None,
+        step_due_at=None,
+        version=version,
+    )
+    _end_step(held, cause or outcome, failed=state == State.FAILED)
+    waiting = operation.dependents.filter(state=State.WAITING).values_list("target", flat=True)
+    operations.start_waiting(operation.project, {operation.target, *waiting})
+
+
+def _end_step(held: Claim, note: str, *, failed: bool = False) -> None:
+    OperationStep.objects.filter(operation=held.operation, attempt=held.attempt, name=held.step).update(
+        ended_at=timezone.now(), failed=failed, **({"note": note} if note else {})
+    )
+
+
+def _note_step(held: Claim, note: str) -> None:
+    if note:
+        OperationStep.objects.filter(operation=held.operation, attempt=held.attempt, name=held.step).update(note=note)

@@ -1,0 +1,58 @@
+"""Fixtures that mean the same everywhere: project, manager, viewer, owner, stranger, staff; the local AWS."""
+
+import pytest
+
+from people.models import Person
+from projects.models import Project, Role
+from tests.factories import MembershipFactory, PersonFactory, ProjectFactory
+
+pytest_plugins = ["tests.fixtures_localaws"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Close the network but loopback, for every test of every process."""
+    import pytest_socket
+
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def project(db: None) -> Project:
+    """An active project."""
+    return ProjectFactory(name="Acme invoices", slug="acme-invoices", bucket_prefix="acme")
+
+
+def _member(project: Project, role: str, name: str) -> Person:
+    return MembershipFactory(project=project, role=role, person=PersonFactory(name=name)).person
+
+
+@pytest.fixture
+def manager(project: Project) -> Person:
+    """A manager of the project."""
+    return _member(project, Role.MANAGER, "Ana Manager")
+
+
+@pytest.fixture
+def owner(project: Project) -> Person:
+    """An owner of the project."""
+    return _member(project, Role.OWNER, "Olga Owner")
+
+
+@pytest.fixture
+def viewer(project: Project) -> Person:
+    """A viewer of the project."""
+    return _member(project, Role.VIEWER, "Vera Viewer")
+
+
+@pytest.fixture
+def stranger(db: None) -> Person:
+    """A manager of another project."""
+    return MembershipFactory(
+        project=ProjectFactory(name="Other", slug="other"), person=PersonFactory(name="Sten")
+    ).person
+
+
+@pytest.fixture
+def staff(db: None) -> Person:
+    """A member of staff with every right."""
+    return PersonFactory(name="Sam Staff", is_staff=True, is_superuser=True)
