@@ -1,4 +1,4 @@
-"""Templates as plain dicts from pure functions: `read(render(kind, spec, context)) == (kind, spec, context)` (DESIGN P2)."""
+"""Templates as plain dicts from pure functions; what was rendered can be read back (DESIGN P2)."""
 
 from projects.stacks.templates.context import RenderContext
 from projects.stacks.templates.document import Template, body, fingerprint
