@@ -1,6 +1,5 @@
 """A project: one isolated AWS account, its Region and the people who work on it."""
 
-import re
 import secrets
 from typing import TYPE_CHECKING, ClassVar
 
@@ -77,16 +76,12 @@ class Project(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def clean(self) -> None:
-        if self.pk:
-            stored = Project.objects.get(pk=self.pk)
-            if stored.account_id != self.account_id:
-                raise ValidationError({"account_id": "A project keeps its account for life."})
-        if not re.fullmatch(r"\d{12}", self.account_id or ""):
-            return
-
     def get_absolute_url(self) -> str:
         return reverse("project", kwargs={"slug": self.slug})
+
+    def clean(self) -> None:
+        if self.pk and Project.objects.filter(pk=self.pk).exclude(account_id=self.account_id).exists():
+            raise ValidationError({"account_id": "A project keeps its account for life."})
 
     @property
     def account(self) -> ProjectAccount:

@@ -48,7 +48,8 @@ class Command(BaseCommand):
                 self.stdout.flush()
                 while not stopping and launcher.ended() is None:
                     time.sleep(0.3)
-                if ended := launcher.ended():
-                    raise LauncherError(f"{ended} ended. Its last words:\n{launcher.last_words(ended)}")
+                ended = launcher.ended()
         except LauncherError as error:
             raise CommandError(str(error)) from error
+        if ended and not stopping:
+            raise CommandError(f"{ended} ended. Its last words:\n{launcher.last_words(ended)}")

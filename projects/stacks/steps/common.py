@@ -1,5 +1,6 @@
 """Steps that several actions share: change sets as compare-and-swap, settling, removal, reading back."""
 
+import contextlib
 from collections.abc import Callable
 
 from django.utils import timezone
@@ -114,10 +115,8 @@ def settled_update(work: Work, step: str, then: Callable[[], Outcome]) -> Outcom
 
 def remove_stack(work: Work, then: str) -> Outcome:
     """Ask CloudFormation to delete the stack."""
-    try:
+    with contextlib.suppress(StackNotFound, TokenAlreadyUsed):
         work.stacks.delete(work.operation.stack_id, token=work.token("remove"))
-    except (StackNotFound, TokenAlreadyUsed):
-        pass
     return Go(then)
 
 
