@@ -14,9 +14,10 @@ _STACK_NAME = re.compile(r"portal-([a-z]+)-[a-z0-9-]+-[a-z0-9]{6}")
 
 
 class Kind(StrEnum):
-    """What a stack of the portal holds: one editable thing (DESIGN P1)."""
+    """What a stack of the portal holds: one editable thing (DESIGN P1), or nothing of use, to test an account."""
 
     BUCKET = "bucket"
+    PROBE = "probe"
 
 
 _KINDS = {kind.value: kind for kind in Kind}

@@ -37,7 +37,7 @@ def read(template: str | Mapping[str, Any]) -> Parsed:
         raise UnknownTemplate("The template holds no resources.")
     bucket = resources.get("Bucket")
     mark = _at(bucket, "Metadata", "Stackport")
-    if not isinstance(mark, dict) or mark.get("Kind") not in [kind.value for kind in Kind]:
+    if not isinstance(mark, dict) or mark.get("Kind") not in [kind.value for kind in SCHEMAS]:
         raise UnknownTemplate("The template carries no mark of the portal.")
     kind = Kind(mark["Kind"])
     schema = mark.get("Schema")
