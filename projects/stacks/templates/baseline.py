@@ -6,8 +6,7 @@ in account and Region; the policies are those of `projects.stacks.policies`.
 
 from typing import Any
 
-from aws.accounts import EVENTS_TOPIC, SERVICE_ROLE, Role
-from aws.accounts import ROLE_PATH as BASELINE_PATH
+from aws.accounts import EVENTS_TOPIC, ROLE_PATH, SERVICE_ROLE, Role
 from projects.stacks import policies
 from projects.stacks.policies import Place, Policy
 from projects.stacks.templates.bucket import OWNER_ENFORCED, PUBLIC_ACCESS_BLOCKED, UPLOADS_ABORTED_AFTER_DAYS
@@ -15,7 +14,6 @@ from projects.stacks.templates.document import Template
 
 LOGS_KEPT_DAYS = 400
 SESSION_SECONDS = 3600
-TRAIL = "stackport-trail"
 KEY_ALIAS = "alias/stackport"
 PLACE = Place(
     account_id="${AWS::AccountId}",
@@ -26,8 +24,6 @@ PLACE = Place(
 )
 
 _RETAINED = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
-_TRAIL_ARN = PLACE.arn("cloudtrail", f"trail/{TRAIL}")
-_EVERYBODY = {"AWS": "*"}
 
 
 def template(*, portal_account_id: str | None = None) -> Template:
@@ -104,7 +100,7 @@ def _key() -> dict[str, Any]:
                 "KeySpec": "SYMMETRIC_DEFAULT",
                 "KeyUsage": "ENCRYPT_DECRYPT",
                 "PendingWindowInDays": 30,
-                "KeyPolicy": _key_policy(),
+                "KeyPolicy": policies.data_key(PLACE),
             },
         },
         "DataKeyAlias": {
@@ -112,41 +108,6 @@ def _key() -> dict[str, Any]:
             "Properties": {"AliasName": KEY_ALIAS, "TargetKeyId": {"Ref": "DataKey"}},
         },
     }
-
-
-def _key_policy() -> Policy:
-    root = {"AWS": f"arn:{PLACE.partition}:iam::{PLACE.account_id}:root"}
-    trail = {"Service": "cloudtrail.amazonaws.com"}
-    from_trail = {"StringEquals": {"aws:SourceArn": _TRAIL_ARN}}
-    stacks = {"Service": "cloudformation.amazonaws.com"}
-    return policies.document(
-        _granted("AccountDecidesByIam", root, ["kms:*"]),
-        _granted(
-            "TrailEncrypts",
-            trail,
-            ["kms:GenerateDataKey*"],
-            {
-                **from_trail,
-                "StringLike": {
-                    "kms:EncryptionContext:aws:cloudtrail:arn": PLACE.arn("cloudtrail", "trail/*", region="*")
-                },
-            },
-        ),
-        _granted("TrailLooks", trail, ["kms:DescribeKey"], from_trail),
-        _granted(
-            "StacksEncryptEvents",
-            stacks,
-            ["kms:Decrypt", "kms:GenerateDataKey*"],
-            {"StringEquals": {"aws:SourceAccount": PLACE.account_id}},
-        ),
-    )
-
-
-def _granted(
-    sid: str, principal: dict[str, str], actions: list[str], condition: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """Return a statement of a key's policy, where the resource is the key itself."""
-    return {**policies.allow(sid, actions, "*", condition=condition), "Resource": "*", "Principal": principal}
 
 
 def _logs() -> dict[str, Any]:
@@ -175,7 +136,7 @@ def _logs() -> dict[str, Any]:
         "LogBucketPolicy": {
             "Type": "AWS::S3::BucketPolicy",
             **_RETAINED,
-            "Properties": {"Bucket": {"Ref": "LogBucket"}, "PolicyDocument": _log_policy()},
+            "Properties": {"Bucket": {"Ref": "LogBucket"}, "PolicyDocument": policies.log_bucket(PLACE)},
         },
     }
 
@@ -196,47 +157,6 @@ def _log_rules() -> list[dict[str, Any]]:
     ]
 
 
-def _log_policy() -> Policy:
-    bucket = PLACE.bucket(PLACE.log_bucket)
-    trail = {"Service": "cloudtrail.amazonaws.com"}
-    from_trail = {"StringEquals": {"aws:SourceArn": _TRAIL_ARN}}
-    both: list[str] = [bucket, f"{bucket}/*"]
-    return policies.document(
-        _delivers(
-            "AccessLogs",
-            {"Service": "logging.s3.amazonaws.com"},
-            "s3:PutObject",
-            f"{bucket}/*",
-            {"StringEquals": {"aws:SourceAccount": PLACE.account_id}},
-        ),
-        _delivers("TrailLooks", trail, "s3:GetBucketAcl", bucket, from_trail),
-        _delivers("TrailWrites", trail, "s3:PutObject", f"{bucket}/AWSLogs/{PLACE.account_id}/*", from_trail),
-        {
-            **policies.deny(
-                "DenyInsecureTransport", ["s3:*"], *both, condition={"Bool": {"aws:SecureTransport": "false"}}
-            ),
-            "Principal": _EVERYBODY,
-        },
-        {
-            **policies.deny("DenyOldTls", ["s3:*"], *both, condition={"NumericLessThan": {"s3:TlsVersion": "1.2"}}),
-            "Principal": _EVERYBODY,
-        },
-    )
-
-
-def _delivers(
-    sid: str, service: dict[str, str], action: str, resource: str, condition: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "Sid": sid,
-        "Effect": "Allow",
-        "Principal": service,
-        "Action": action,
-        "Resource": resource,
-        "Condition": condition,
-    }
-
-
 def _trail() -> dict[str, Any]:
     return {
         "ObjectTrail": {
@@ -244,7 +164,7 @@ def _trail() -> dict[str, Any]:
             "Condition": "OwnTrail",
             "DependsOn": ["LogBucketPolicy"],
             "Properties": {
-                "TrailName": TRAIL,
+                "TrailName": policies.TRAIL,
                 "IsLogging": True,
                 "IsMultiRegionTrail": True,
                 "IncludeGlobalServiceEvents": True,
@@ -285,7 +205,7 @@ def _managed(name: str, description: str, policy: Policy) -> dict[str, Any]:
         "Type": "AWS::IAM::ManagedPolicy",
         "Properties": {
             "ManagedPolicyName": name,
-            "Path": BASELINE_PATH,
+            "Path": ROLE_PATH,
             "Description": f"Stackport: {description}",
             "PolicyDocument": policy,
         },
@@ -318,7 +238,7 @@ def _role(name: str, description: str, trust: Policy, policy: Policy) -> dict[st
         "Type": "AWS::IAM::Role",
         "Properties": {
             "RoleName": name,
-            "Path": BASELINE_PATH,
+            "Path": ROLE_PATH,
             "Description": description,
             "MaxSessionDuration": SESSION_SECONDS,
             "AssumeRolePolicyDocument": trust,
@@ -341,24 +261,7 @@ def _events() -> dict[str, Any]:
             "Type": "AWS::SNS::TopicPolicy",
             "Properties": {
                 "Topics": [{"Ref": "EventsTopic"}],
-                "PolicyDocument": policies.document(
-                    _delivers(
-                        "StacksTellEvents",
-                        {"Service": "cloudformation.amazonaws.com"},
-                        "sns:Publish",
-                        PLACE.events_topic,
-                        {"StringEquals": {"aws:SourceAccount": PLACE.account_id}},
-                    ),
-                    {
-                        **policies.deny(
-                            "DenyInsecureTransport",
-                            ["sns:Publish"],
-                            PLACE.events_topic,
-                            condition={"Bool": {"aws:SecureTransport": "false"}},
-                        ),
-                        "Principal": _EVERYBODY,
-                    },
-                ),
+                "PolicyDocument": policies.events_topic(PLACE),
             },
         },
         "EventsSubscription": {

@@ -1,0 +1,129 @@
+"""What the portal's own roles may do in a project's account: read, deploy, and make keys (DESIGN P10, S2, S3)."""
+
+from aws.accounts import ROLE_PATH
+from projects.stacks.policies.place import PATH, Place
+from projects.stacks.policies.statements import (
+    Policy,
+    actions,
+    allow,
+    deny,
+    document,
+    never,
+    never_mints,
+    publishes_events,
+)
+from projects.stacks.templates.rendering import RESOURCE_TYPES
+
+PROBE_TYPES = ("AWS::SNS::Topic",)
+STACK_TYPES = tuple(sorted({*PROBE_TYPES, *(name for names in RESOURCE_TYPES.values() for name in names)}))
+
+READ_BUCKET = (
+    "GetBucketAcl GetBucketLocation GetBucketLogging GetBucketNotification GetBucketOwnershipControls GetBucketPolicy "
+    "GetBucketPolicyStatus GetBucketPublicAccessBlock GetBucketTagging GetBucketVersioning GetEncryptionConfiguration "
+    "GetLifecycleConfiguration ListBucket ListBucketVersions ListTagsForResource"
+)
+DESCRIBE_STACK = (
+    "DescribeChangeSet DescribeEvents DescribeStackEvents DescribeStackResource DescribeStackResources DescribeStacks "
+    "GetTemplate GetTemplateSummary ListChangeSets ListStackResources"
+)
+
+
+def read_role(place: Place) -> Policy:
+    """Return what the portal reads: stacks, and how buckets and the baseline are configured; never objects."""
+    return document(
+        # DescribeStacks without a name is slow on AWS, and needs more than these stacks: it is refused.
+        allow("DescribeStacks", actions("cloudformation", DESCRIBE_STACK), place.portal_stacks, place.baseline_stack),
+        allow("ListStacks", actions("cloudformation", "DescribeAccountLimits ListStacks"), "*"),
+        allow("InspectBuckets", actions("s3", READ_BUCKET), place.regional_buckets),
+        allow(
+            "InspectAccount",
+            ["s3:GetAccountPublicAccessBlock", "iam:GetAccountPasswordPolicy", "cloudtrail:DescribeTrails"],
+            "*",
+        ),
+        allow(
+            "InspectBaseline",
+            actions(
+                "iam",
+                "GetPolicy GetPolicyVersion GetRole GetRolePolicy ListAttachedRolePolicies ListPolicyVersions ListRolePolicies",
+            ),
+            place.iam(f"role{ROLE_PATH}*"),
+            place.iam(f"policy{ROLE_PATH}*"),
+        ),
+        allow("InspectEvents", actions("sns", "GetTopicAttributes ListSubscriptionsByTopic"), place.events_topic),
+        allow("InspectKey", actions("kms", "DescribeKey GetKeyRotationStatus"), place.key_arn),
+        *never(place),
+        never_mints(),
+    )
+
+
+def deploy_role(place: Place) -> Policy:
+    """Return what a worker may do: operate the portal's stacks, with the service role and known resource types only."""
+    stacks = place.portal_stacks
+    submits = actions("cloudformation", "CreateChangeSet CreateStack")
+    types = {"cloudformation:ResourceTypes": list(STACK_TYPES)}
+    exact_role = {"cloudformation:RoleArn": place.service_role}
+    return document(
+        allow(
+            "Submit",
+            submits,
+            stacks,
+            condition={
+                "StringEquals": exact_role,
+                "ForAllValues:StringEquals": types,
+                # "For all values" holds of no value at all too.
+                "Null": {"cloudformation:ResourceTypes": "false"},
+            },
+        ),
+        # A stack keeps the role that it was made with when a call names none.
+        allow("Delete", ["cloudformation:DeleteStack"], stacks, condition={"StringEqualsIfExists": exact_role}),
+        allow(
+            "Operate",
+            actions(
+                "cloudformation",
+                f"{DESCRIBE_STACK} DeleteChangeSet ExecuteChangeSet TagResource UntagResource UpdateTerminationProtection",
+            ),
+            stacks,
+        ),
+        allow("ListStacks", actions("cloudformation", "DescribeAccountLimits ListStacks ValidateTemplate"), "*"),
+        allow(
+            "GiveCloudFormationItsRole",
+            ["iam:PassRole"],
+            place.service_role,
+            condition={"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}},
+        ),
+        *publishes_events(place),
+        *never(place),
+        never_mints(),
+        deny("NeverTheBaselineStack", ["cloudformation:*"], place.baseline_stack),
+        deny("NeverAnotherRole", submits, "*", condition={"StringNotEquals": exact_role}),
+        deny(
+            "NeverAnotherType",
+            submits,
+            "*",
+            condition={"ForAnyValue:StringNotEquals": types},
+        ),
+    )
+
+
+def keys_role(place: Place) -> Policy:
+    """Return what minting and stopping need: the keys of the portal's own users, and how those users are bounded."""
+    users, groups = place.iam(f"user{PATH}*"), place.iam(f"group{PATH}*")
+    return document(
+        allow(
+            "KeysOfPortalUsers",
+            actions(
+                "iam",
+                "CreateAccessKey DeleteAccessKey GetAccessKeyLastUsed ListAccessKeys UpdateAccessKey GetUser "
+                "GetUserPolicy ListAttachedUserPolicies ListGroupsForUser ListUserPolicies",
+            ),
+            users,
+        ),
+        allow(
+            "RightsOfPortalUsers",
+            actions("iam", "GetGroup GetGroupPolicy ListAttachedGroupPolicies ListGroupPolicies"),
+            groups,
+        ),
+        allow("ReadBoundary", actions("iam", "GetPolicy GetPolicyVersion"), place.boundary),
+        *never(place),
+        deny("NeverStacks", ["cloudformation:*"], "*"),
+    )
