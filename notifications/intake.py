@@ -1,0 +1,132 @@
+"""Take AWS's messages in: validate, parse, announce, and only then delete (DESIGN P5).
+
+Runs as a thread of the web process. Needs the events queue and the dead-letter queue (`manage.py prepare`).
+"""
+
+import json
+import logging
+import threading
+import time
+from collections import Counter
+
+from django.db import close_old_connections
+
+from aws import sns
+from aws.errors import AWSError
+from aws.sqs import Message, Queue
+from notifications import announcements, push, signals, sources
+from notifications.errors import MalformedEvent, UntrustedMessage
+from notifications.events import (
+    Announcement,
+    Notification,
+    SubscriptionConfirmation,
+    account_of_arn,
+    parse_envelope,
+    parse_event,
+)
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 2  # short, so that stopping is quick; a message wakes the poll at once
+BACKOFF_SECONDS = 2
+EVENTS_PER_SECOND = 50.0  # of one account: one that floods only slows itself
+BURST = 500.0
+
+
+class Paces:
+    """A token bucket for each account, so that no account can keep the intake from the others."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, tuple[float, float]] = {}
+
+    def allows(self, account_id: str) -> bool:
+        """Take one event's turn; False when the account is over its pace."""
+        now = time.monotonic()
+        tokens, filled_at = self._tokens.get(account_id, (BURST, now))
+        tokens = min(BURST, tokens + (now - filled_at) * EVENTS_PER_SECOND)
+        self._tokens[account_id] = (max(tokens - 1, 0), now)
+        return tokens >= 1
+
+
+class Intake:
+    """Reads the events queue. `counts` says what was done with how many messages."""
+
+    def __init__(self, queue: Queue, dead_letters: Queue) -> None:
+        self._queue = queue
+        self._dead_letters = dead_letters
+        self._paces = Paces()
+        self.counts: Counter[str] = Counter()
+
+    def run(self, stop: threading.Event) -> None:
+        """Take messages in until asked to stop."""
+        while not stop.is_set():
+            try:
+                messages = self._queue.receive(wait_seconds=POLL_SECONDS)
+            except AWSError as error:
+                logger.warning("events queue cannot be read: %s", error)
+                stop.wait(BACKOFF_SECONDS)
+                continue
+            for message in messages:
+                close_old_connections()
+                try:
+                    self.handle(message)
+                except Exception:  # one message must not end the intake; it comes back, then dead letters
+                    self.counts["failed"] += 1
+                    logger.exception("message not handled, it comes back: id=%s", message.message_id)
+                finally:
+                    close_old_connections()
+
+    def handle(self, message: Message) -> str:
+        """Act on one message and delete it; return what was done. A receiver's failure leaves it in the queue."""
+        try:
+            outcome = self._act(message)
+        except UntrustedMessage as refusal:
+            outcome = "untrusted"
+            logger.warning("message refused: id=%s reason=%s", message.message_id, refusal)
+            self._bury(message, str(refusal))
+        if outcome != "later":
+            self._queue.delete(message)
+        self.counts[outcome] += 1
+        return outcome
+
+    def _act(self, message: Message) -> str:
+        envelope = parse_envelope(message.body)
+        match envelope:
+            case Announcement(signed=signed):
+                push.pass_on(announcements.read(signed))
+                return "announced"
+            case SubscriptionConfirmation(topic_arn=topic, token=token):
+                _expect_known(topic)
+                sns.confirm_subscription(topic, token)
+                return "confirmed"
+            case Notification():
+                return self._hear(envelope, message)
+
+    def _hear(self, notification: Notification, message: Message) -> str:
+        topic = notification.topic_arn
+        _expect_known(topic)
+        if not self._paces.allows(account_of_arn(topic)):
+            self._queue.release(message, after_seconds=5)
+            return "later"
+        try:
+            event = parse_event(notification.message)
+        except MalformedEvent as error:
+            same_account = error.stack_id and account_of_arn(error.stack_id) == account_of_arn(topic)
+            signals.malformed.send(Intake, topic_arn=topic, stack_id=error.stack_id if same_account else None)
+            self._bury(message, f"malformed: {error}")
+            return "malformed"
+        if event.account_id != account_of_arn(topic):
+            raise UntrustedMessage("a topic of one account tells of another account's stack")
+        signals.stack_event.send(Intake, event=event, topic_arn=topic)
+        return "heard"
+
+    def _bury(self, message: Message, reason: str) -> None:
+        """Keep a note of an unreadable message, without its text: that may hold secrets."""
+        self._dead_letters.send(
+            json.dumps({"message_id": message.message_id, "reason": reason, "bytes": len(message.body)})
+        )
+
+
+def _expect_known(topic_arn: str) -> None:
+    if not sources.is_trusted(topic_arn):
+        raise UntrustedMessage("the topic of no known project")
