@@ -1,7 +1,8 @@
 """What a manager asked for, as typed values: the one input of a template (DESIGN P2).
 
 CloudFormation resolves `{{resolve:...}}` in any string of a template, with the rights of the service role, and no
-linter says so. So every field is a plain string of printable characters, and that text is refused everywhere (S4).
+linter says so. So every field is a plain string of printable characters, and that text is refused everywhere (S4),
+and so is `${`, which would mean something inside an Fn::Sub.
 """
 
 import re
@@ -18,7 +19,8 @@ TAGS_MAXIMUM = 40  # S3 takes 50; the rest is for the portal's own
 TAG_KEY_MAXIMUM = 128
 TAG_VALUE_MAXIMUM = 256
 
-_DYNAMIC_REFERENCE = re.compile(r"\{\{\s*resolve\s*:", re.IGNORECASE)
+_RESOLVED = re.compile(r"\$\{|\{\{\s*resolve\s*:", re.IGNORECASE)
+_BASIC_PLANE = 0xFFFF  # beyond it JSON writes two escapes for one sign, which not every template parser joins again
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
 _LABEL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -67,13 +69,15 @@ class Retention(StrEnum):
 
 
 def unprintable(text: str) -> bool:
-    """Tell whether a text holds control characters, line breaks or signs that reverse its reading direction."""
-    return any(unicodedata.category(letter) in _UNPRINTABLE or letter in _BIDI for letter in text)
+    """Tell whether a text holds control characters, line breaks, emoji or signs that reverse its reading direction."""
+    return any(
+        ord(letter) > _BASIC_PLANE or letter in _BIDI or unicodedata.category(letter) in _UNPRINTABLE for letter in text
+    )
 
 
 def resolves(text: str) -> bool:
     """Tell whether CloudFormation would resolve something in a text."""
-    return _DYNAMIC_REFERENCE.search(text) is not None
+    return _RESOLVED.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +173,11 @@ def _text_problem(text: str, maximum: int) -> str:
     if len(text) > maximum:
         return f"At most {maximum} characters; these are {len(text)}."
     if unprintable(text):
-        return "Line breaks and control characters are not possible here."
+        return "Line breaks, control characters and emoji are not possible here."
     return _RESOLVE_PROBLEM if resolves(text) else ""
 
 
-_RESOLVE_PROBLEM = "Text that AWS would replace, like {{resolve:…}}, is not possible here."
+_RESOLVE_PROBLEM = "Text that AWS would replace, like {{resolve:…}} or ${…}, is not possible here."
 
 
 def _owner_problem(owner: str) -> str:

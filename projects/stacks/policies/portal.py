@@ -14,8 +14,7 @@ from projects.stacks.policies.statements import (
 )
 from projects.stacks.templates.rendering import RESOURCE_TYPES
 
-PROBE_TYPES = ("AWS::SNS::Topic",)
-STACK_TYPES = tuple(sorted({*PROBE_TYPES, *(name for names in RESOURCE_TYPES.values() for name in names)}))
+STACK_TYPES = tuple(sorted(name for names in RESOURCE_TYPES.values() for name in names))
 
 READ_BUCKET = (
     "GetBucketAcl GetBucketLocation GetBucketLogging GetBucketNotification GetBucketOwnershipControls GetBucketPolicy "

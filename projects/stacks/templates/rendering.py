@@ -13,7 +13,8 @@ SCHEMAS = {Kind.BUCKET: bucket.SCHEMA}
 LOGICAL_IDS: dict[Kind, dict[str, str]] = {Kind.BUCKET: bucket.RESOURCES}
 # What a submit of a kind may touch: the ResourceTypes of CreateStack and CreateChangeSet (S2).
 RESOURCE_TYPES: dict[Kind, tuple[str, ...]] = {
-    kind: tuple(sorted(set(ids.values()))) for kind, ids in LOGICAL_IDS.items()
+    Kind.BUCKET: tuple(bucket.RESOURCES.values()),
+    Kind.PROBE: ("AWS::SNS::Topic",),
 }
 
 
