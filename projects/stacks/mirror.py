@@ -158,11 +158,11 @@ def _of_stack(read_stack: Stack, kind: Kind, status: StackStatus, body: str) -> 
     )
 
 
-def named(summary: StackSummary) -> tuple[str, dict[str, Any], str] | None:
+def named(summary: StackSummary) -> tuple[str, dict[str, Any], str]:
     """Return the row of a stack of which only the name and status are known, older than any event about it."""
     kind = kind_of(summary.name)
     if kind is None:
-        return None
+        raise ValueError(f"{summary.name} is no stack of the portal.")
     row = MirroredStack(
         stack_id=summary.stack_id,
         name=summary.name,

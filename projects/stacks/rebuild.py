@@ -19,7 +19,7 @@ from projects.models import Project
 from projects.stacks import accounts, mirror, reading
 from projects.stacks.mirror import MirroredStack
 from projects.stacks.naming import kind_of
-from projects.stacks.status import StackStatus
+from projects.stacks.status import parse
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +37,10 @@ def run(project_id: int) -> None:
     """List the project's stacks, mirror their names, and send the details to be read in pieces. Raises AWSError."""
     project = Project.objects.get(pk=project_id)
     mine = mirror.partition(project)
-    token = mine.begin_rebuild()
+    begun = mine.begin_rebuild()
     listed = [found for found in accounts.reader(project).list() if kind_of(found.name) is not None]
-    mine.put_many([mirror.named(found) for found in listed])
-    mine.finish_rebuild(token, seen={found.stack_id for found in listed}, observed_at=token_order(token))
+    mine.put_many(mirror.named(found) for found in listed)
+    mine.finish_rebuild(begun, seen={found.stack_id for found in listed})
     mine.set_head(checked_at=time.time())
     stale = [found.stack_id for found in listed if _differs(project, found)]
     queue = sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE)
@@ -50,17 +50,12 @@ def run(project_id: int) -> None:
     logger.info("mirror compared: project=%s stacks=%d to read=%d", project.slug, len(listed), len(stale))
 
 
-def token_order(started: str) -> str:
-    """Return the order of the rebuild's own deletions: the moment it started, by the token that says so."""
-    return started.split("#", 1)[0]
-
-
 def _differs(project: Project, listed: StackSummary) -> bool:
     row = mirror.snapshot(project).rows.get(listed.stack_id)
     if row is None:
         return True
     known = MirroredStack.of_row(row)
-    return not known.fingerprint or known.status != StackStatus(listed.status)
+    return not known.fingerprint or known.status != parse(listed.status)
 
 
 def read_some(piece: dict[str, Any]) -> None:
