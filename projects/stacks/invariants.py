@@ -20,6 +20,7 @@ Properties = Mapping[str, Any]
 
 BOUNDARIES = {"AWS::IAM::User": "stackport-boundary", "AWS::IAM::Role": "stackport-role-boundary"}
 RETAINED = frozenset({"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::KMS::Key", "AWS::Logs::LogGroup"})
+_FILTERS = frozenset({"Prefix", "TagFilters", "ObjectSizeGreaterThan", "ObjectSizeLessThan"})
 _SECTIONS = frozenset({"AWSTemplateFormatVersion", "Description", "Resources", "Outputs"})
 
 
@@ -105,7 +106,10 @@ def _rules(bucket: Properties) -> list[dict[str, Any]]:
 
 
 def _for_all(rule: Mapping[str, Any]) -> bool:
-    return rule["Status"] == "Enabled" and not {"Prefix", "TagFilters", "ObjectSizeGreaterThan"} & rule.keys()
+    return (
+        rule["Status"] == "Enabled"
+        and not {"Prefix", "TagFilters", "ObjectSizeGreaterThan", "ObjectSizeLessThan"} & rule.keys()
+    )
 
 
 def _regional_name(bucket: Properties) -> bool:

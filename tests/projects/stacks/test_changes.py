@@ -1,0 +1,88 @@
+from dataclasses import dataclass, replace
+
+import pytest
+
+from projects.stacks.changes import FIELD_WORDS, UnsafeChange, expected_changes, in_words, judge
+from projects.stacks.naming import Kind
+from projects.stacks.spec import Retention
+from projects.stacks.templates.examples import example
+
+PLAIN = example()
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line of a change set."""
+
+    logical_id: str = "Bucket"
+    resource_type: str = "AWS::S3::Bucket"
+    action: str = "Modify"
+    replacement: str | None = "False"
+    policy_action: str | None = None
+
+
+def test_nothing_changed_has_no_words() -> None:
+    assert in_words(PLAIN, PLAIN) == []
+
+
+def test_each_changed_field_has_a_sentence() -> None:
+    before = replace(PLAIN, tags=(("cost", "1"), ("old", "x")))
+    after = replace(
+        PLAIN,
+        purpose="Orders",
+        owner="ben@example.com",
+        retention=Retention.DAYS_30,
+        versions_days=30,
+        tags=(("cost", "2"), ("new", "y")),
+    )
+    assert in_words(before, after) == [
+        "Purpose: “Orders” instead of “Invoices from Acme, monthly”",
+        "Owner: ben@example.com instead of ana@example.com",
+        "Objects: deleted after 30 days instead of kept until somebody deletes them",
+        "Old versions are kept 30 days instead of 90",
+        "Tag new added: “y”",
+        "Tag cost: “2” instead of “1”",
+        "Tag old removed",
+    ]
+
+
+def test_every_field_has_a_word() -> None:
+    assert FIELD_WORDS.keys() == PLAIN.to_document().keys()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Listed(),
+        Listed(replacement=None),
+        Listed("BucketPolicy", "AWS::S3::BucketPolicy"),
+        Listed("BucketPolicy", "AWS::S3::BucketPolicy", action="Add", replacement=None),
+        Listed("BucketPolicy", "AWS::S3::BucketPolicy", replacement="Conditional"),
+    ],
+)
+def test_a_change_in_place_is_safe(change: Listed) -> None:
+    judge([change])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Listed(replacement="True"),
+        Listed(replacement="Conditional"),
+        Listed(action="Dynamic"),
+        Listed(action="Remove", replacement=None),
+        Listed(action="Import"),
+        Listed(policy_action="Delete"),
+        Listed(policy_action="ReplaceAndDelete"),
+        Listed(policy_action="ReplaceAndRetain"),
+        Listed("BucketPolicy", "AWS::S3::BucketPolicy", action="Remove", replacement=None),
+        Listed("Backdoor", "AWS::IAM::User", action="Add", replacement=None),
+    ],
+)
+def test_a_change_that_loses_data_or_is_not_ours_is_refused(change: Listed) -> None:
+    with pytest.raises(UnsafeChange, match="Nothing was changed"):
+        judge([Listed(), change])
+
+
+def test_expected_changes_are_the_kinds_own_resources() -> None:
+    assert expected_changes(Kind.BUCKET) == {"Bucket", "BucketPolicy"}
