@@ -53,7 +53,8 @@ def client(app: WSGIApp, service: str, credentials: Credentials, region: str) ->
 def _build(app: WSGIApp, service: str, credentials: Credentials, region: str) -> Any:
     global _session
     _session = _session or boto3.session.Session()
-    made = _session.client(
+    make: Any = _session.client  # the service is a name known only now; the stubs want a literal
+    made = make(
         service,
         region_name=region,
         endpoint_url=ENDPOINT,
