@@ -132,7 +132,8 @@ def environ_of(request: AWSPreparedRequest) -> dict[str, Any]:
         "wsgi.run_once": False,
         IN_PROCESS: True,
     }
-    for name, value in request.headers.items():
+    headers: dict[str, Any] = dict(request.headers)  # botocore's signer writes some of them as bytes
+    for name, value in headers.items():
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
         key = name.upper().replace("-", "_")
         if key not in {"CONTENT_LENGTH", "TRANSFER_ENCODING", "HOST"}:

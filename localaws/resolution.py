@@ -120,7 +120,7 @@ class Blueprint:
             return bool(_text(left) == _text(right))
         if function in {"Fn::And", "Fn::Or", "Fn::Not"} and isinstance(argument, list) and argument:
             parts = [self._is_true(item, open_names) for item in argument]
-            return {"Fn::And": all, "Fn::Or": any, "Fn::Not": lambda p: not p[0]}[function](parts)
+            return all(parts) if function == "Fn::And" else any(parts) if function == "Fn::Or" else not parts[0]
         raise ValidationError("Template error: every Condition member must be a boolean intrinsic function")
 
     def resolve(self, value: Any, deployed: Mapping[str, Deployed], *, later: Iterable[str] | None = None) -> Any:

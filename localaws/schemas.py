@@ -97,7 +97,8 @@ def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iter
         yield SchemaError(f"{instance!r} does not match {pattern!r}")
 
 
-_Validator = jsonschema.validators.extend(jsonschema.Draft7Validator, {"pattern": _pattern})
+_extend: Any = jsonschema.validators.extend  # untyped in its stubs
+_Validator = _extend(jsonschema.Draft7Validator, {"pattern": _pattern})
 
 
 def _path(pointer: str) -> tuple[str, ...]:
@@ -110,7 +111,7 @@ def _at(properties: Any, path: tuple[str, ...]) -> Any:
     return properties
 
 
-def _mend(given: dict[str, Any], error: SchemaError) -> bool:
+def _mend(given: dict[str, Any], error: Any) -> bool:
     """Turn one value of the wrong type into the right one, if that loses nothing; tell whether it did."""
     if error.validator != "type" or not error.absolute_path:
         return False
@@ -142,7 +143,7 @@ def _converted(value: Any, kind: str) -> Any:
     return None
 
 
-def _words(error: SchemaError) -> str:
+def _words(error: Any) -> str:
     place = "#" + "".join(f"/{part}" for part in error.absolute_path)
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = error.schema.get("properties", {})

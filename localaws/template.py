@@ -90,7 +90,7 @@ def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[s
     return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
 
 
-_Loader.add_multi_constructor("!", _short_form)  # type: ignore[no-untyped-call] # yaml's stubs leave it bare
+_Loader.add_multi_constructor("!", _short_form)
 
 
 @lru_cache(maxsize=256)

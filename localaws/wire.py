@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 import botocore.session
-from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.model import OperationModel, ServiceModel
 
 from localaws.errors import InvalidAction, LocalAWSError, ValidationError
 
@@ -79,7 +79,7 @@ def _tree(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return root
 
 
-def _read(shape: Shape, node: Any) -> Any:
+def _read(shape: Any, node: Any) -> Any:
     if shape.type_name == "structure":
         node = node if isinstance(node, dict) else {}
         return {name: _read(member, node[name]) for name, member in shape.members.items() if name in node}
@@ -122,11 +122,11 @@ def error_xml(error: LocalAWSError) -> bytes:
     ).encode()
 
 
-def _members(shape: Shape, value: dict[str, Any]) -> str:
+def _members(shape: Any, value: dict[str, Any]) -> str:
     return "".join(_write(member, value.get(name), name) for name, member in shape.members.items())
 
 
-def _write(shape: Shape, value: Any, tag: str) -> str:
+def _write(shape: Any, value: Any, tag: str) -> str:
     if value is None:
         return ""
     if shape.type_name == "structure":

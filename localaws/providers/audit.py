@@ -176,7 +176,7 @@ class Rule(Provider):
 
     def _write(self, call: Call, name: str) -> dict[str, Any]:
         events = call.client("events")
-        request = {
+        request: dict[str, Any] = {
             key: call.properties[key]
             for key in ("Description", "RoleArn", "ScheduleExpression", "State")
             if key in call.properties

@@ -145,7 +145,7 @@ class Subscription(Provider):
 
 
 def _subscription_attributes(properties: dict[str, Any]) -> dict[str, str]:
-    attributes = {
+    attributes: dict[str, str] = {
         name: json.dumps(properties[name])
         for name in ("DeliveryPolicy", "FilterPolicy", "RedrivePolicy")
         if name in properties
