@@ -1,0 +1,112 @@
+"""Faults on request, all off by default: for tests, benches and game days. Set in process or by a control call."""
+
+import random
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Faults:
+    """What goes wrong. Counts go down as faults happen; 0 means never again."""
+
+    _throttles: dict[str, int] = field(default_factory=dict)
+    _failures: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _slow: dict[str, float] = field(default_factory=dict)
+    _delays: dict[str, float] = field(default_factory=dict)
+    _held: set[str] = field(default_factory=set)
+    _publishing: dict[str, float] = field(default_factory=dict)
+    _random: random.Random = field(default_factory=lambda: random.Random(0))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def clear(self) -> None:
+        """Switch every fault off."""
+        with self._lock:
+            for faults in (self._throttles, self._failures, self._slow, self._delays, self._held, self._publishing):
+                faults.clear()
+
+    # -- setting ----------------------------------------------------------------------------------------------------
+
+    def set_throttle(self, action: str, times: int) -> None:
+        """Refuse the next calls of a CloudFormation action as throttled."""
+        self._throttles[action] = times
+
+    def fail(self, what: str, words: str, times: int = 1) -> None:
+        """Let the next resources of a type or logical id fail with these words."""
+        self._failures[what] = (words, times)
+
+    def set_slow(self, resource_type: str, seconds: float) -> None:
+        """Let every resource of a type take longer."""
+        self._slow[resource_type] = seconds
+
+    def set_delay(self, service: str, seconds: float) -> None:
+        """Let every call of a service take longer, by its signing name."""
+        self._delays[service] = seconds
+
+    def set_publishing(
+        self, *, drop: float = 0, double: float = 0, delay_seconds: float = 0, shuffle_seconds: float = 0, seed: int = 0
+    ) -> None:
+        """Lose, double, delay and shuffle event messages with these chances."""
+        self._random.seed(seed)
+        self._publishing = {"drop": drop, "double": double, "delay": delay_seconds, "shuffle": shuffle_seconds}
+
+    def set_hold(self, status: str, *, on: bool = True) -> None:
+        """Keep stacks in a status until it is switched off."""
+        (self._held.add if on else self._held.discard)(status)
+
+    def control(self, wish: dict[str, Any]) -> None:
+        """Set a fault as a control call names it: {"fault": "throttle", "action": "CreateStack", "times": 3}."""
+        named = dict(wish)
+        setter = {
+            "throttle": self.set_throttle,
+            "fail": self.fail,
+            "slow": self.set_slow,
+            "delay": self.set_delay,
+            "publishing": self.set_publishing,
+            "hold": self.set_hold,
+            "clear": self.clear,
+        }[named.pop("fault")]
+        setter(**named)
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+
+    def throttle(self, action: str) -> bool:
+        """Tell whether this call is refused as throttled."""
+        with self._lock:
+            left = self._throttles.get(action, 0)
+            if left:
+                self._throttles[action] = left - 1
+            return left > 0
+
+    def resource_failure(self, logical_id: str, resource_type: str) -> str | None:
+        """Return the words with which this resource fails."""
+        with self._lock:
+            for name in (logical_id, resource_type):
+                words, left = self._failures.get(name, ("", 0))
+                if left:
+                    self._failures[name] = (words, left - 1)
+                    return words
+        return None
+
+    def slow(self, resource_type: str) -> float:
+        """Return the seconds that a resource takes longer."""
+        return self._slow.get(resource_type, 0.0)
+
+    def delay(self, service: str) -> float:
+        """Return the seconds that a call of a service takes longer."""
+        return self._delays.get(service, 0.0)
+
+    def hold(self, status: str) -> bool:
+        """Tell whether stacks stay in this status."""
+        return status in self._held
+
+    def on_publish(self, message: str) -> list[tuple[float, str]]:
+        """Return when, in seconds from now, a message is sent, and how often."""
+        chances = self._publishing
+        if not chances:
+            return [(0.0, message)]
+        with self._lock:
+            if self._random.random() < chances["drop"]:
+                return []
+            copies = 2 if self._random.random() < chances["double"] else 1
+            return [(chances["delay"] + self._random.uniform(0, chances["shuffle"]), message) for _ in range(copies)]
