@@ -1,14 +1,20 @@
-"""What the roles of a project's account may do and, above all, may not (S2): tables against the shipped policies."""
+"""What the roles of a project's account may do and, above all, may not (S2): tables against the shipped policies.
 
+Two judges that share no code must agree: the plain reading beside this file, and the one that guards the local AWS.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from localaws import policies as local_judge
 from projects.stacks import policies
 from projects.stacks.naming import Kind
 from projects.stacks.policies import Place, Policy
 from projects.stacks.templates import RESOURCE_TYPES, body
-from tests.projects.stacks.plain_iam import Context, allowed
+from tests.projects.stacks import plain_iam
+from tests.projects.stacks.plain_iam import Context
 
 PLACE = Place(
     account_id="111122223333",
@@ -311,19 +317,33 @@ NEEDED: dict[str, Ask] = {
 }
 
 
+def judged_locally(policy: Policy, action: str, resource: str, context: Context) -> bool:
+    """The judgement of the local AWS's front door."""
+    asked = local_judge.Request(action, (resource,), context)
+    texts = [body(policy)]
+    return local_judge.allowed(texts, asked) and not local_judge.explicitly_denied(texts, asked)
+
+
+Judge = Callable[[Policy, str, str, Context], bool]
+both_judges = pytest.mark.parametrize("allowed", [plain_iam.allowed, judged_locally], ids=["plain", "localaws"])
+
+
+@both_judges
 @pytest.mark.parametrize("ask", REFUSED.values(), ids=REFUSED.keys())
-def test_refused(ask: Ask) -> None:
+def test_refused(ask: Ask, allowed: Judge) -> None:
     assert not allowed(*ask)
 
 
+@both_judges
 @pytest.mark.parametrize("ask", NEEDED.values(), ids=NEEDED.keys())
-def test_needed(ask: Ask) -> None:
+def test_needed(ask: Ask, allowed: Judge) -> None:
     assert allowed(*ask)
 
 
 ROLE_POLICIES = {"deploy": DEPLOY, "read": READ, "keys": KEYS, "service": SERVICE}
 
 
+@both_judges
 @pytest.mark.parametrize("name", ROLE_POLICIES)
 @pytest.mark.parametrize(
     ("action", "resource"),
@@ -340,15 +360,18 @@ ROLE_POLICIES = {"deploy": DEPLOY, "read": READ, "keys": KEYS, "service": SERVIC
         ("cloudtrail:StopLogging", "*"),
     ],
 )
-def test_what_is_never_allowed_stays_so_whatever_is_attached_later(name: str, action: str, resource: str) -> None:
+def test_what_is_never_allowed_stays_so_whatever_is_attached_later(
+    name: str, action: str, resource: str, allowed: Judge
+) -> None:
     careless = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}
     widened: dict[str, Any] = {"Statement": [*ROLE_POLICIES[name]["Statement"], careless]}
     assert not allowed(widened, action, resource, SUBMIT)
     assert allowed(widened, "s3:ListAllMyBuckets", "*", {})  # the careless statement does count
 
 
+@both_judges
 @pytest.mark.parametrize("name", ["deploy", "read", "service"])
-def test_only_the_keys_role_could_ever_mint(name: str) -> None:
+def test_only_the_keys_role_could_ever_mint(name: str, allowed: Judge) -> None:
     careless = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}
     widened = {"Statement": [*ROLE_POLICIES[name]["Statement"], careless]}
     assert not allowed(widened, "iam:CreateAccessKey", USER, {})
