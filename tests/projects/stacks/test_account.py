@@ -4,19 +4,17 @@ The tables of `test_policies` say what the policies mean; this says that they su
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from aws.accounts import BASELINE_STACK, ProjectAccount, Role
-from localaws import inprocess, repairs
+from localaws import inprocess
 from localaws.callers import Credentials
-from localaws.engine import Engine
-from localaws.frontdoor import FrontDoor
+from localaws.server import HOME_ACCOUNT, LocalAWS
 from projects.stacks import baseline
 from projects.stacks.changes import expected_changes
 from projects.stacks.naming import Kind, bucket_name
@@ -24,7 +22,6 @@ from projects.stacks.spec import BucketSpec, Retention
 from projects.stacks.status import parse
 from projects.stacks.templates import RESOURCE_TYPES, RenderContext, body, read, render
 
-HOME = "100000000000"
 ACCOUNT = ProjectAccount("210000000001", "eu-west-1", "ab" * 24)
 SPEC = BucketSpec(
     bucket_name("acme", "in", ACCOUNT.account_id, ACCOUNT.region),
@@ -106,22 +103,14 @@ def refused(call: Callable[..., Any], **arguments: Any) -> bool:
 
 
 @pytest.fixture(scope="module")
-def laid() -> Iterator[Laid]:
+def laid(local_aws: LocalAWS) -> Laid:
     """An account with the baseline."""
-    repairs.apply()
-    moto = DomainDispatcherApplication(create_backend_app)
-    door = FrontDoor(moto, lambda environ, start: engine.wsgi(environ, start), home_account=HOME)
-    engine = Engine(
-        lambda service, credentials, region: inprocess.client(door, service, credentials, region),
-        door.identities.assume_for_service,
-        internal=door.internal_credentials,
-    )
 
     def client(service: str, credentials: Credentials) -> Any:
-        return inprocess.client(door, service, credentials, ACCOUNT.region)
+        return inprocess.client(local_aws.front, service, credentials, ACCOUNT.region)
 
     def home(service: str) -> Any:
-        return client(service, door.internal_credentials(HOME))
+        return client(service, local_aws.home)
 
     def as_role(service: str, role: Role) -> Any:
         made = home("sts").assume_role(
@@ -130,11 +119,11 @@ def laid() -> Iterator[Laid]:
         return client(service, Credentials(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"]))
 
     def administrator(service: str) -> Any:
-        return client(service, door.internal_credentials(ACCOUNT.account_id))
+        return client(service, local_aws.front.internal_credentials(ACCOUNT.account_id))
 
     url = home("sqs").create_queue(QueueName="events-of-test-account")["QueueUrl"]
     arn = home("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    parameters = {"ExternalId": ACCOUNT.external_id, "PortalAccountId": HOME, "EventsQueueArn": arn}
+    parameters = {"ExternalId": ACCOUNT.external_id, "PortalAccountId": HOME_ACCOUNT, "EventsQueueArn": arn}
     administrator("cloudformation").create_stack(
         StackName=BASELINE_STACK,
         TemplateBody=body(baseline.template()),
@@ -145,8 +134,7 @@ def laid() -> Iterator[Laid]:
     assert settled(administrator("cloudformation"), BASELINE_STACK) == "CREATE_COMPLETE"
     (stack,) = as_role("cloudformation", Role.READ).describe_stacks(StackName=BASELINE_STACK)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    yield Laid(as_role, baseline.BaselineOutputs.from_outputs(outputs), administrator, home)
-    engine.close()
+    return Laid(as_role, baseline.BaselineOutputs.from_outputs(outputs), administrator, home)
 
 
 def test_a_bucket_lives_from_creation_to_deletion_within_the_policies(laid: Laid) -> None:
