@@ -21,10 +21,11 @@ from localaws.changeset_calls import ChangeSets
 from localaws.commands import Commands
 from localaws.errors import InvalidAction, LocalAWSError, Stopped, Throttled
 from localaws.events import Notice, Publisher
+from localaws.faults import Faults
 from localaws.operations import Run
 from localaws.queries import Queries
 from localaws.stacks import ChangeSet, Stack, Store
-from localaws.world import Faults, NoFaults, World
+from localaws.world import World
 
 if TYPE_CHECKING:
     from localaws.callers import Credentials
@@ -48,7 +49,7 @@ class Engine:
         faults: Faults | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        quiet = faults or NoFaults()
+        quiet = faults or Faults()
 
         def sns(notice: Notice) -> Any:
             return clients("sns", internal(notice.account), notice.topic_arn.split(":")[3])

@@ -21,7 +21,7 @@ from localaws.stacks import STACK_TYPE, Event, Resource, Stack
 from localaws.wire import timestamp
 
 if TYPE_CHECKING:
-    from localaws.world import Faults
+    from localaws.faults import Faults
 
 SUBJECT = "AWS CloudFormation Notification"
 logger = logging.getLogger(__name__)

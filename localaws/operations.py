@@ -20,6 +20,7 @@ from localaws.steps import KEPT, Steps, scope_of
 from localaws.template import parameter_values, parse
 from localaws.world import World
 
+HELD_SECONDS = 0.02
 logger = logging.getLogger(__name__)
 
 
@@ -43,6 +44,8 @@ class Run:
         try:
             while self.stack.operation is self.operation:
                 self.world.check()
+                while self.world.faults.hold(self.stack.status):
+                    self.world.pause(HELD_SECONDS)
                 self._phase()()
         except Stopped:
             logger.debug("operation on %s stopped; its state can be resumed", self.stack.id)

@@ -6,46 +6,18 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from localaws.errors import Stopped
 
 if TYPE_CHECKING:
     from localaws.callers import Credentials
     from localaws.events import Publisher
+    from localaws.faults import Faults
     from localaws.stacks import Stack, Store
 
 ROLE_SECONDS = 900
 """An assumed service role is kept this long: a client per operation would cost more than the operation."""
-
-
-class Faults(Protocol):
-    """The part of `localaws.faults.Faults` that the engine calls."""
-
-    def throttle(self, action: str) -> bool: ...
-    def resource_failure(self, logical_id: str, resource_type: str) -> str | None: ...
-    def slow(self, resource_type: str) -> float: ...
-    def on_publish(self, message: str) -> list[tuple[float, str]]: ...
-    def hold(self, status: str) -> bool: ...
-
-
-class NoFaults:
-    """Everything works."""
-
-    def throttle(self, action: str) -> bool:
-        return False
-
-    def resource_failure(self, logical_id: str, resource_type: str) -> str | None:
-        return None
-
-    def slow(self, resource_type: str) -> float:
-        return 0.0
-
-    def on_publish(self, message: str) -> list[tuple[float, str]]:
-        return [(0.0, message)]
-
-    def hold(self, status: str) -> bool:
-        return False
 
 
 @dataclass

@@ -14,7 +14,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from localaws import inprocess
 from localaws.callers import CALLER, CREDENTIALS, Caller, Credentials
 from localaws.engine import Engine
-from localaws.world import NoFaults
+from localaws.faults import Faults
 
 HOME = "100000000000"
 REGION = "eu-west-1"
@@ -34,7 +34,7 @@ def data_plane(environ: dict[str, Any], start_response: Any) -> Any:
 class Bench:
     """One engine and the clients to drive it."""
 
-    faults: Trouble = field(default_factory=lambda: Trouble())
+    faults: Faults = field(default_factory=Faults)
     pace_seconds: float = 0.0
     denied_roles: set[str] = field(default_factory=set)
     engine: Engine = field(init=False)
@@ -143,27 +143,3 @@ def bucket(name: str | None = None, **options: Any) -> dict[str, Any]:
 def forget_everything() -> None:
     """Empty moto, and what it remembers of bucket names."""
     BackendDict.reset()
-
-
-class Trouble(NoFaults):
-    """Faults as a test sets them."""
-
-    def __init__(self) -> None:
-        self.failing: dict[str, list[str]] = {}
-        self.throttled: list[str] = []
-
-    def fail(self, name: str, *words: str) -> None:
-        """Let a logical id or a type fail, once for each of the words."""
-        self.failing[name] = list(words)
-
-    def throttle(self, action: str) -> bool:
-        if action in self.throttled:
-            self.throttled.remove(action)
-            return True
-        return False
-
-    def resource_failure(self, logical_id: str, resource_type: str) -> str | None:
-        for name in (logical_id, resource_type):
-            if self.failing.get(name):
-                return self.failing[name].pop(0)
-        return None

@@ -257,7 +257,7 @@ def test_a_role_that_cannot_be_assumed_is_refused(bench: Bench) -> None:
 
 
 def test_a_throttled_call_is_refused_once(bench: Bench) -> None:
-    bench.faults.throttled.append("ListStacks")
+    bench.faults.set_throttle("ListStacks", 1)
     with pytest.raises(ClientError, match=r"\(Throttling\).*Rate exceeded"):
         bench.cloudformation.list_stacks()
     bench.cloudformation.list_stacks()

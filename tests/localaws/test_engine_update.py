@@ -212,7 +212,7 @@ def test_without_rollback_the_update_stays_failed(bench: Bench) -> None:
 
 def test_a_rollback_that_fails_is_continued(bench: Bench) -> None:
     bench.made("s", {"B": bucket("b-one", **OFF), "T": topic("old")})
-    bench.faults.fail("T", "no luck", "still no luck")
+    bench.faults.fail("T", "no luck", times=2)
     stack = bench.updated("s", {"B": bucket("b-one", **ON), "T": topic("new")})
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
     assert stack["StackStatusReason"] == "The following resource(s) failed to update: [T]."
@@ -228,7 +228,7 @@ def test_a_rollback_that_fails_is_continued(bench: Bench) -> None:
 
 def test_a_resource_can_be_skipped(bench: Bench) -> None:
     bench.made("s", {"T": topic("old")})
-    bench.faults.fail("T", *["no luck"] * 3)
+    bench.faults.fail("T", "no luck", times=3)
     bench.updated("s", {"T": topic("new")})
     bench.cloudformation.continue_update_rollback(StackName="s")
     assert bench.settled("s")["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
