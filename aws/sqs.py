@@ -95,11 +95,6 @@ class Queue:
         with aws_errors():
             self._client().set_queue_attributes(QueueUrl=self.url(), Attributes={"Policy": policy})
 
-    def purge(self) -> None:
-        """Empty the queue."""
-        with aws_errors():
-            self._client().purge_queue(QueueUrl=self.url())
-
 
 @cache
 def queue(name: str) -> Queue:

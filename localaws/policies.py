@@ -138,7 +138,8 @@ def _condition_holds(operator: str, wanted: Any, value: str | list[str] | None, 
         matches = (_tested(test, found, pattern, unknown=unknown) for pattern in wanted_values)
         return all(matches) if negated else any(matches)
 
-    return all(map(one, values)) if quantifier == "ForAllValues" or negated else any(map(one, values))
+    each = quantifier == "ForAllValues" or (negated and quantifier != "ForAnyValue")
+    return all(map(one, values)) if each else any(map(one, values))
 
 
 def _tested(test: Callable[[str, str], bool], found: str, pattern: str, *, unknown: bool) -> bool:

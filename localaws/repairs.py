@@ -1,11 +1,17 @@
 """Repairs to moto, each with its reason. All moto-specific patching stands here."""
 
 import threading
+from functools import cache
 from typing import Any
 
-from moto.sns.models import SNSBackend, Subscription
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from localaws import subscriptions
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket
+from moto.sns.models import SNSBackend, Subscription
+from moto.sqs.models import SQSBackend
+
+from localaws import polls, subscriptions
 
 _lock = threading.RLock()
 _applied = threading.Event()
@@ -19,6 +25,9 @@ def apply() -> None:
         _applied.set()
         _deliver_across_accounts()
         _hold_foreign_subscriptions()
+        _sign_with_one_key()
+        _receive_without_sleeping()
+        _leave_bucket_policies_to_the_front_door()
 
 
 def _deliver_across_accounts() -> None:
@@ -53,3 +62,34 @@ def _hold_foreign_subscriptions() -> None:
         return made
 
     SNSBackend.subscribe = subscribe
+
+
+def _leave_bucket_policies_to_the_front_door() -> None:
+    """moto judges bucket policies itself and counts an unmet condition as a denial; the front door judges instead."""
+
+    def get_permission(self: Any, *arguments: Any, **named: Any) -> PermissionResult:  # noqa: ARG001 - moto's signature
+        return PermissionResult.NEUTRAL
+
+    FakeBucket.get_permission = get_permission
+
+
+def _sign_with_one_key() -> None:
+    """moto makes an RSA key for each subscription, 90 ms each; one a process signs as well."""
+
+    @cache
+    def key() -> rsa.RSAPrivateKey:
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    Subscription.private_key = lambda _self: key()
+
+
+def _receive_without_sleeping() -> None:
+    """moto sleeps inside ReceiveMessage, where it would hold up snapshots; `polls` waits instead."""
+    original = SQSBackend.receive_message
+
+    def receive_message(self: Any, queue_name: str, count: int, wait_seconds: int, *rest: Any, **named: Any) -> Any:
+        found = original(self, queue_name, count, 0, *rest, **named)
+        polls.note(polls.Asked(self.get_queue(queue_name), wait_seconds, bool(found)))
+        return found
+
+    SQSBackend.receive_message = receive_message

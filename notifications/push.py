@@ -76,25 +76,22 @@ def publish(topic: str, item: str, *, version: int, status: str = "", as_of: str
 
 def withdraw(topic: str, person_id: int) -> None:
     """End a person's subscription to a topic on every socket: the membership is gone."""
-    _to_group(topic, {"type": "live.withdraw", "topic": topic, "person": person_id})
-
-
-def _to_group(topic: str, message: dict[str, Any]) -> None:
-    loop = _outbox.loop
-    if loop is not None:
-        asyncio.run_coroutine_threadsafe(get_channel_layer().group_send(group(topic), message), loop)
+    message = {"type": "live.withdraw", "topic": topic, "person": person_id}
+    if _outbox.loop is not None:
+        pass_on(message)
         return
     try:
         announcements.send(message)
     except AWSError as error:
-        logger.warning("not announced: %s error=%s", message["type"], error)
+        logger.warning("withdrawal not announced: topic=%s error=%s", topic, error)
 
 
 def pass_on(signal: dict[str, Any]) -> None:
-    """Send an announced signal or withdrawal to the pages of this process."""
-    if signal.get("type") == "live.withdraw":
-        withdraw(signal["topic"], signal["person"])
+    """Send an announced signal or withdrawal to the pages of this process; without a loop there are none."""
+    loop = _outbox.loop
+    if loop is None:
+        return
+    if signal["type"] == "live.withdraw":
+        asyncio.run_coroutine_threadsafe(get_channel_layer().group_send(group(signal["topic"]), signal), loop)
     else:
-        publish(
-            signal["topic"], signal["item"], version=signal["version"], status=signal["status"], as_of=signal["as_of"]
-        )
+        _outbox.put(signal)

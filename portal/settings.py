@@ -87,7 +87,7 @@ INSTALLED_APPS = [
     "django_structlog",
     "rules",
     "storages",
-    "tablericons2",
+    "tablericons",
     "template_partials",
 ]
 
@@ -268,10 +268,10 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        # At DEBUG botocore logs whole answers, secrets among them: never below INFO.
-        "botocore": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
-        "boto3": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
-        "urllib3": {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL},
+        # At DEBUG botocore logs whole answers, secrets among them: never below WARNING.
+        "botocore": {"level": "WARNING"},
+        "boto3": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
         "django_structlog": {"level": "WARNING" if DEMO else LOG_LEVEL},
     },

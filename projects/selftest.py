@@ -15,7 +15,7 @@ from projects.models import Project
 from projects.stacks import accounts, baseline, mirror
 from projects.stacks.naming import Kind, stack_name
 from projects.stacks.status import StackStatus, parse
-from projects.stacks.templates import body
+from projects.stacks.templates import RESOURCE_TYPES, body
 
 ROUND_TRIP_SECONDS = 60
 
@@ -76,9 +76,13 @@ def baseline_is_ours(project: Project) -> str:
     status = parse(stack.status)
     if status not in {StackStatus.CREATE_COMPLETE, StackStatus.UPDATE_COMPLETE}:
         return f"The baseline stack is in {status}. Repair it in the CloudFormation console, then test again."
-    if baseline.fingerprint(reader.template(BASELINE_STACK)) != baseline.fingerprint(body(baseline.template())):
+    if baseline.fingerprint(reader.template(BASELINE_STACK)) != _shipped():
         return "The baseline's template is not the one this portal ships. Update the stack with the current template."
     return ""
+
+
+def _shipped() -> str:
+    return baseline.fingerprint(body(baseline.template(portal_account_id=sts.whoami().account_id)))
 
 
 def boundary_is_whole(project: Project) -> str:
@@ -115,7 +119,7 @@ def deploy_role_is_caged(project: Project) -> str:
     else:
         return "The deploy role may change the baseline stack. Lay the baseline again from the portal's template."
     minting = clients.member(project.account, Role.DEPLOY, "iam", actor="selftest")
-    if iam.may_create_key(minting, "/stackport/", "stackport-selftest-nobody"):
+    if iam.may_create_key(minting, "stackport-selftest-nobody"):
         return "The deploy role may create access keys. Lay the baseline again from the portal's template."
     return ""
 
@@ -125,7 +129,13 @@ def events_come_back(project: Project) -> str:
     stacks = accounts.deployer(project, actor="selftest")
     reader = accounts.reader(project, actor="selftest")
     name = stack_name(Kind.PROBE, "selftest", secrets.token_hex(3))
-    stack_id = stacks.create(name, body(baseline.probe_template()), token=f"selftest-{secrets.token_hex(8)}", tags={})
+    stack_id = stacks.create(
+        name,
+        body(baseline.probe_template()),
+        token=f"selftest-{secrets.token_hex(8)}",
+        resource_types=RESOURCE_TYPES[Kind.PROBE],
+        tags={},
+    )
     deadline = time.monotonic() + ROUND_TRIP_SECONDS
     heard = False
     while time.monotonic() < deadline:

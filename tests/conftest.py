@@ -6,7 +6,7 @@ from people.models import Person
 from projects.models import Project, Role
 from tests.factories import MembershipFactory, PersonFactory, ProjectFactory
 
-pytest_plugins = ["tests.fixtures_localaws"]
+pytest_plugins = ["tests.fixtures_localaws", "tests.fixtures_projects"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

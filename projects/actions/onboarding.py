@@ -20,7 +20,7 @@ from projects.models import Project, ProjectState
 from projects.selftest import Line, run
 from projects.stacks import baseline
 from projects.stacks.status import StackStatus, parse
-from projects.stacks.templates import body
+from projects.stacks.templates import Template, body
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class OnboardingFailed(ProjectError):
 
 def vend(project: Project) -> Project:
     """Make an account through Organizations and save the project with it. Raises OnboardingFailed, AWSError."""
+    organizations.ensure_organization()
     made = organizations.create_account(
         name=f"Stackport {project.name}"[:50], email=f"aws+{project.slug}@{settings.STACKPORT_ACCOUNT_MAIL_DOMAIN}"
     )
@@ -58,7 +59,12 @@ def lay_baseline(project: Project) -> None:
     try:
         status = parse(administrator.describe(BASELINE_STACK).status)
     except StackNotFound:
-        administrator.create_baseline(BASELINE_STACK, body(baseline.template()), parameters=parameters)
+        administrator.create_with_parameters(
+            BASELINE_STACK,
+            body(baseline_template()),
+            token=f"baseline-{project.external_id}",
+            parameters=parameters,
+        )
     else:
         logger.info("baseline stack of %s stands already: %s", project.slug, status)
     deadline = time.monotonic() + WAIT_SECONDS
@@ -77,12 +83,15 @@ def lay_baseline(project: Project) -> None:
         raise OnboardingFailed(f"The baseline stack ended {status}: {(reasons or ['no reason given'])[-1]}")
 
 
+def baseline_template() -> Template:
+    """Return the baseline as this portal lays it: the account that its roles trust is a literal, not a parameter (S6)."""
+    return baseline.template(portal_account_id=sts.whoami().account_id)
+
+
 def baseline_parameters(project: Project) -> dict[str, str]:
     """Return the baseline's parameters for a project: who may assume its roles, and where its events go."""
-    portal = sts.whoami()
     return {
         "ExternalId": project.external_id,
-        "PortalAccountId": portal.account_id,
         "EventsQueueArn": sqs.queue(settings.STACKPORT_EVENTS_QUEUE).arn(),
     }
 

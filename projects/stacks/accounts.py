@@ -27,12 +27,12 @@ _baselines: dict[tuple[str, str], Kept] = {}
 
 def reader(project: Project, *, actor: str = _PORTAL) -> Stacks:
     """Return the project's stacks through the read role."""
-    return Stacks(clients.member(project.account, Role.READ, "cloudformation", actor=actor))
+    return Stacks(clients.member(project.account, Role.READ, "cloudformation", actor=actor), project.account)
 
 
 def deployer(project: Project, *, actor: str) -> Stacks:
     """Return the project's stacks through the deploy role, in the name of `actor`."""
-    return Stacks(clients.member(project.account, Role.DEPLOY, "cloudformation", actor=actor))
+    return Stacks(clients.member(project.account, Role.DEPLOY, "cloudformation", actor=actor), project.account)
 
 
 def buckets(project: Project, *, actor: str = _PORTAL) -> Buckets:
@@ -48,3 +48,8 @@ def baseline(project: Project) -> BaselineOutputs:
         stack = reader(project).describe(BASELINE_STACK)
         kept = _baselines[key] = Kept(BaselineOutputs.from_outputs(stack.outputs), time.monotonic())
     return kept.outputs
+
+
+def forget_baselines() -> None:
+    """Drop what was read of baselines: after one was laid anew, and between tests."""
+    _baselines.clear()

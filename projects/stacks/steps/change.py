@@ -59,10 +59,10 @@ def compare(work: Work) -> Outcome:
     except Conflict as conflict:
         return Failed(_conflict_words(conflict, parsed.spec))
     wanted = replace(wanted, name=parsed.spec.name, label=parsed.spec.label)
-    body = body_of(render(Kind.BUCKET, wanted, parsed.context))
-    if fingerprint(body) == fingerprint(base):
+    template = render(Kind.BUCKET, wanted, parsed.context)
+    if fingerprint(body_of(template)) == fingerprint(base):
         return Done("Nothing had to be changed: it stands as asked for already.")
-    return make_change_set(work, body, fingerprint(base), "look", before=now, after=wanted.to_document())
+    return make_change_set(work, template, fingerprint(base), "look", before=now, after=wanted.to_document())
 
 
 def _conflict_words(conflict: Conflict, now: BucketSpec) -> str:

@@ -7,13 +7,15 @@ from django.utils import timezone
 
 from aws.cloudformation import Stack
 from aws.errors import ChangeSetNotFound, ChangeSetObsolete, NoUpdates, StackNotFound, TokenAlreadyUsed
-from projects.stacks import mirror
+from projects.stacks import invariants, mirror
 from projects.stacks.causes import root_cause
 from projects.stacks.changes import UnsafeChange, judge
+from projects.stacks.naming import Kind
 from projects.stacks.spec import BucketSpec
 from projects.stacks.status import StackStatus, parse
 from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome, Wait, Work
-from projects.stacks.templates import fingerprint
+from projects.stacks.templates import RESOURCE_TYPES, Template, fingerprint
+from projects.stacks.templates import body as body_of
 
 REBASES = 3
 SETTLING_SECONDS = 60
@@ -42,12 +44,17 @@ def executed(work: Work, step: str) -> bool:
     return any(event.token == work.token(step) for event in work.reader.events(work.operation.stack_id, limit=100))
 
 
-def make_change_set(work: Work, body: str, base: str, look: str, **saved: object) -> Outcome:
-    """Ask for a change set of a wanted body, remembering the base that it was made from."""
+def make_change_set(work: Work, template: Template, base: str, look: str, **saved: object) -> Outcome:
+    """Ask for a change set of a wanted template, remembering the base that it was made from."""
+    broken = invariants.check(template)
+    if broken:
+        return Failed("The portal refused its own template: " + "; ".join(broken))
     name = f"op-{work.token(look)}"
     work.save(base_fingerprint=base, change_set_id=name, **saved)
     try:
-        found = work.stacks.create_change_set(work.operation.stack_id, name, body, token=work.token(look))
+        found = work.stacks.create_change_set(
+            work.operation.stack_id, name, body_of(template), token=work.token(look), resource_types=RESOURCE_TYPES[Kind.BUCKET]
+        )
     except NoUpdates:
         return Done("Nothing had to be changed: it stands as asked for already.")
     work.save(change_set_id=found)

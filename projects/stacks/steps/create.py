@@ -13,7 +13,7 @@ from projects.stacks.status import StackStatus
 from projects.stacks.steps.common import VISIBLE_SECONDS, gone, read_again, remove_stack, spec_of, verify
 from projects.stacks.steps.outcomes import Failed, Go, LookAgain, Outcome, Step, Wait, Work
 from projects.stacks.templates import body as body_of
-from projects.stacks.templates import render
+from projects.stacks.templates import RESOURCE_TYPES, render
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -31,7 +31,11 @@ def submit(work: Work) -> Outcome:
         work.save(stack_name=stack_name(Kind.BUCKET, spec.label, ending))
     try:
         stack_id = work.stacks.create(
-            operation.stack_name, body_of(template), token=work.token("submit"), tags=tags_of(spec)
+            operation.stack_name,
+            body_of(template),
+            token=work.token("submit"),
+            resource_types=RESOURCE_TYPES[Kind.BUCKET],
+            tags=tags_of(spec),
         )
     except AlreadyExists:
         # The name ends in six letters of our own, so it is the stack of an earlier try of this very step.

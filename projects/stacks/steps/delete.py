@@ -11,7 +11,6 @@ from projects.stacks.status import StackStatus, parse
 from projects.stacks.steps.common import gone, judge_and_execute, make_change_set, remove_stack, settled_update
 from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome, Step, Wait, Work
 from projects.stacks.templates import UnknownTemplate, fingerprint, read, render
-from projects.stacks.templates import body as body_of
 
 
 def _counted(contents: Contents) -> str:
@@ -62,8 +61,8 @@ def _flip(work: Work, look: str, *, deleting: bool) -> Outcome:
         return Failed(f"The portal does not know this template, so it does not touch it: {error}")
     if parsed.deleting == deleting:
         return Go("recount" if deleting else "unmarkbuild")
-    body = body_of(render(Kind.BUCKET, parsed.spec, parsed.context, deleting=deleting))
-    return make_change_set(work, body, fingerprint(base), look)
+    template = render(Kind.BUCKET, parsed.spec, parsed.context, deleting=deleting)
+    return make_change_set(work, template, fingerprint(base), look)
 
 
 def mark(work: Work) -> Outcome:

@@ -1,0 +1,90 @@
+"""Run the portal's background parts in the test's own thread: the intake, the bells, the sweep.
+
+Tests of operations use it to take messages one by one, lose them, double them, or stop half way.
+"""
+
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+
+from aws import sqs
+from aws.sqs import Message
+from notifications.intake import Intake
+from projects import bells, queues, sweep
+from projects.actions.operations import operations_queue
+from projects.models import Operation
+
+PATIENCE_SECONDS = 20
+__all__ = ["hear_all", "intake", "purge", "queues", "ring_all", "settle", "take_bells", "until"]
+
+
+def purge() -> None:
+    """Empty the portal's queues."""
+    for name in (
+        settings.STACKPORT_OPERATIONS_QUEUE,
+        settings.STACKPORT_EVENTS_QUEUE,
+        settings.STACKPORT_DEAD_LETTER_QUEUE,
+    ):
+        queue = sqs.queue(name)
+        # PurgeQueue itself is allowed once a minute.
+        while messages := queue.receive(wait_seconds=0):
+            for message in messages:
+                queue.delete(message)
+
+
+def take_bells() -> list[Message]:
+    """Return the messages that wait in the operations queue now, not yet deleted."""
+    return operations_queue().receive(wait_seconds=0, max_messages=10)
+
+
+def ring_all() -> int:
+    """Handle every bell that waits now; return how many."""
+    queue = operations_queue()
+    count = 0
+    while messages := queue.receive(wait_seconds=0, max_messages=10):
+        for message in messages:
+            bells.handle(message)
+            queue.delete(message)
+            count += 1
+    return count
+
+
+def intake() -> Intake:
+    """Return an intake on the tests' queues."""
+    return Intake(sqs.queue(settings.STACKPORT_EVENTS_QUEUE), sqs.queue(settings.STACKPORT_DEAD_LETTER_QUEUE))
+
+
+def hear_all() -> int:
+    """Handle every event that waits now; return how many."""
+    queue = sqs.queue(settings.STACKPORT_EVENTS_QUEUE)
+    listening = intake()
+    count = 0
+    while messages := queue.receive(wait_seconds=0, max_messages=10):
+        for message in messages:
+            listening.handle(message)
+            count += 1
+    return count
+
+
+def until(condition: Callable[[], bool], *, events: bool = True, sweeping: bool = False) -> None:
+    """Let bells and events be handled until a condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        handled = ring_all() + (hear_all() if events else 0)
+        if sweeping:
+            sweep.once()
+        if not handled:
+            time.sleep(0.02)
+
+
+def settle(operation: Operation, *, events: bool = True, sweeping: bool = False) -> Operation:
+    """Let an operation run to its end and return it as it is then."""
+
+    def settled() -> bool:
+        operation.refresh_from_db()
+        return not operation.is_open
+
+    until(settled, events=events, sweeping=sweeping)
+    return operation
