@@ -166,6 +166,6 @@ def role_checked(world: World, request: Request, settings: Settings) -> None:
     """Raise ValidationError when CloudFormation may not assume the service role."""
     if settings.role_arn:
         try:
-            world.service_role(settings.role_arn, request.caller.account_id)
+            world.service_role(settings.role_arn, request.caller.account_id, fresh=True)
         except (AccessDenied, ClientError) as error:
             raise ValidationError(f"Role {settings.role_arn} is invalid or cannot be assumed") from error

@@ -129,7 +129,7 @@ class Engine:
     def _done(self, future: Future[None]) -> None:
         with self._running_lock:
             self._running.discard(future)
-        error = future.exception()
+        error = None if future.cancelled() else future.exception()
         if error is not None:
             logger.error("an operation ended unexpectedly", exc_info=error)
 

@@ -38,7 +38,7 @@ _clients: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 
 def client(app: WSGIApp, service: str, credentials: Credentials, region: str) -> Any:
     """Return a boto3 client of `service` that acts as `credentials` on `app`; built once and kept."""
-    key = (id(app), service, credentials.access_key_id, credentials.session_token, region)
+    key = (app, service, credentials.access_key_id, credentials.session_token, region)
     with _lock:
         if key in _clients:
             _clients.move_to_end(key)

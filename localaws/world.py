@@ -54,13 +54,17 @@ class World:
             raise Stopped
         return operation.credentials
 
-    def service_role(self, role_arn: str, account: str) -> Credentials:
-        """Return a session of the service role, at most `ROLE_SECONDS` old. Raises AccessDenied."""
+    def service_role(self, role_arn: str, account: str, *, fresh: bool = False) -> Credentials:
+        """Return a session of the service role, at most `ROLE_SECONDS` old. Raises AccessDenied.
+
+        With `fresh` the role's trust is asked anew, as a submission must; the older session stays in use.
+        """
         known = self._roles.get((role_arn, account))
-        if known and known[0] > self.clock():
+        if known and known[0] > self.clock() and not fresh:
             return known[1]
         credentials = self.assume_for_service(role_arn, account, "AWSCloudFormation")
-        self._roles[role_arn, account] = (self.clock() + ROLE_SECONDS, credentials)
+        if known is None or known[0] <= self.clock():
+            self._roles[role_arn, account] = (self.clock() + ROLE_SECONDS, credentials)
         return credentials
 
     def forget_roles(self) -> None:
