@@ -8,8 +8,8 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from localaws.journal import StateRefused
 from localaws.server import LocalAWS
+from localaws.state import StateRefused
 
 
 def main() -> int:
@@ -18,11 +18,15 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
     parser.add_argument("--state", type=Path, default=None, help="folder that survives a restart")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds that one resource takes")
+    parser.add_argument(
+        "--control-token-file", type=Path, default=None, help="default: control-token in the state folder"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        aws = LocalAWS(arguments.state, pace_seconds=arguments.pace)
-    except StateRefused as refusal:
+        aws = LocalAWS(arguments.state, pace_seconds=arguments.pace, control_token_file=arguments.control_token_file)
+        port = aws.start(arguments.port)
+    except (StateRefused, OSError) as refusal:
         sys.stderr.write(f"{refusal}\n")
         return 1
     stop = threading.Event()
@@ -32,7 +36,6 @@ def main() -> int:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, ask_to_stop)
-    port = aws.start(arguments.port)
     sys.stdout.write(f"ready http://127.0.0.1:{port}\n")
     sys.stdout.flush()
     stop.wait()

@@ -4,60 +4,68 @@ moto's DynamoDB does not lock, so two conditional writes could both win; its Rec
 """
 
 import io
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from localaws import polls
 from localaws.faults import Faults
 from localaws.requests import Incoming
 
 StartResponse = Callable[..., Any]
 _READS = ("Get", "List", "Describe", "BatchGet", "Query", "Scan", "Head", "Receive", "Select")
-_SENDS = {"SendMessage", "SendMessageBatch", "Publish", "ChangeMessageVisibility"}
 _TABLE_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
-POLL_SECONDS = 0.2  # delayed messages become visible without anybody sending
+Answer = tuple[str, list[tuple[str, str]], bytes]
+LOOK_UP_SECONDS = 1.0  # a waiting poll sees within this time that its queue is gone, or that all shall end
+LONG_POLLS = 32  # half of the server's threads: the others stay free for short calls
 
 
 class Gate:
-    """Many requests, or one snapshot."""
+    """Many requests, or one snapshot. A thread that is inside may enter again."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._inside = 0
         self._closed = False
+        self._thread = threading.local()
 
     @contextmanager
     def request(self) -> Iterator[None]:
         """Hold a snapshot off while a request runs."""
-        with self._condition:
-            while self._closed:
-                self._condition.wait()
-            self._inside += 1
+        depth = getattr(self._thread, "depth", 0)
+        if not depth:
+            with self._condition:
+                self._condition.wait_for(lambda: not self._closed)
+                self._inside += 1
+        self._thread.depth = depth + 1
         try:
             yield
         finally:
-            with self._condition:
-                self._inside -= 1
-                self._condition.notify_all()
+            self._thread.depth = depth
+            if not depth:
+                with self._condition:
+                    self._inside -= 1
+                    self._condition.notify_all()
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Wait for the running requests and hold new ones off."""
-        with self._condition:
-            while self._closed:
-                self._condition.wait()
-            self._closed = True
-            while self._inside:
-                self._condition.wait()
+        self.close()
         try:
             yield
         finally:
             with self._condition:
                 self._closed = False
                 self._condition.notify_all()
+
+    def close(self) -> None:
+        """Wait for the running requests and let no other in: what comes after the last snapshot would be lost."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._closed)
+            self._closed = True
+            self._condition.wait_for(lambda: not self._inside)
 
 
 class DataPlane:
@@ -68,22 +76,29 @@ class DataPlane:
         self._faults = faults
         self.gate = Gate()
         self.changed = threading.Event()
-        self._sent = threading.Condition()
+        self._stopping = threading.Event()
+        self._polls = threading.Semaphore(LONG_POLLS)
         self._tables: dict[str, threading.Lock] = {}
         self._tables_lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request = Incoming.read(environ)
-        delay = self._faults.delay(request.service)
-        if delay:
-            time.sleep(delay)
-        if request.operation == "ReceiveMessage" and request.document.get("WaitTimeSeconds"):
-            return self._long_poll(request, start_response)
-        status, headers, body = self._run(request)
+        self.delay(request.service)
+        status, headers, body = self._receive(request) if request.operation == "ReceiveMessage" else self._run(request)
         start_response(status, headers)
         return [body]
 
-    def _run(self, request: Incoming) -> tuple[str, list[tuple[str, str]], bytes]:
+    def delay(self, service: str) -> None:
+        """Take as long as the faults want a service to take."""
+        seconds = self._faults.delay(service)
+        if seconds:
+            time.sleep(seconds)
+
+    def stop_polling(self) -> None:
+        """Let the long polls that wait end with nothing, and new ones too."""
+        self._stopping.set()
+
+    def _run(self, request: Incoming) -> Answer:
         """Run one request on moto to its end."""
         answer: dict[str, Any] = {}
 
@@ -102,18 +117,38 @@ class DataPlane:
                 close = getattr(parts, "close", None)
                 if close:
                     close()
-        self._note(request)
+            if _may_change(request):
+                self.changed.set()
         return answer["status"], answer["headers"], body
 
-    def _note(self, request: Incoming) -> None:
-        """Remember that something changed, and wake who waits for messages."""
-        operation = request.operation
-        reading = operation.startswith(_READS) if operation else request.environ["REQUEST_METHOD"] in {"GET", "HEAD"}
-        if not reading:
-            self.changed.set()
-        if operation in _SENDS:
-            with self._sent:
-                self._sent.notify_all()
+    def _receive(self, request: Incoming) -> Answer:
+        """Receive at once; when nothing is there, wait outside the gate until something is or the time is over.
+
+        Beyond `LONG_POLLS` waiting calls the empty answer goes out at once, and the client simply polls again.
+        """
+        answer, asked = self._receive_once(request)
+        if asked is None or asked.found or not asked.wait_seconds or not self._polls.acquire(blocking=False):
+            return answer
+        try:
+            deadline = time.monotonic() + asked.wait_seconds
+            while asked is not None and not asked.found and not self._stopping.is_set():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                asked.wait(min(left, LOOK_UP_SECONDS))
+                answer, asked = self._receive_once(request)
+        finally:
+            self._polls.release()
+        return answer
+
+    def _receive_once(self, request: Incoming) -> tuple[Answer, polls.Asked | None]:
+        polls.note(None)
+        request.environ["wsgi.input"] = io.BytesIO(request.body)
+        answer = self._run(request)
+        asked = polls.asked()
+        if asked is not None and asked.found:
+            self.changed.set()  # its receipt handle must be known after a restart
+        return answer, asked
 
     def _locks(self, request: Incoming) -> list[threading.Lock]:
         """Return the locks of the tables that a DynamoDB write touches, in one order for everybody."""
@@ -122,21 +157,11 @@ class DataPlane:
         document = request.document
         names = {document["TableName"]} if "TableName" in document else set(document.get("RequestItems", {}))
         for item in document.get("TransactItems", []):
-            names |= {part["TableName"] for part in item.values()}
+            names |= {part.get("TableName", "") for part in item.values()}
         with self._tables_lock:
             return [self._tables.setdefault(name, threading.Lock()) for name in sorted(names)]
 
-    def _long_poll(self, request: Incoming, start_response: StartResponse) -> Iterable[bytes]:
-        """Ask again whenever somebody sent, outside the gate, until there is a message or the time is over."""
-        deadline = time.monotonic() + float(request.document["WaitTimeSeconds"])
-        short = json.dumps({**request.document, "WaitTimeSeconds": 0}).encode()
-        request.environ["CONTENT_LENGTH"] = str(len(short))
-        while True:
-            request.environ["wsgi.input"] = io.BytesIO(short)
-            status, headers, body = self._run(request)
-            left = deadline - time.monotonic()
-            if left <= 0 or not status.startswith("200") or b'"Messages"' in body:
-                start_response(status, headers)
-                return [body]
-            with self._sent:
-                self._sent.wait(min(POLL_SECONDS, left))
+
+def _may_change(request: Incoming) -> bool:
+    operation = request.operation
+    return not operation.startswith(_READS) if operation else request.environ["REQUEST_METHOD"] not in {"GET", "HEAD"}

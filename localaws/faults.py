@@ -2,6 +2,7 @@
 
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +58,7 @@ class Faults:
     def control(self, wish: dict[str, Any]) -> None:
         """Set a fault as a control call names it: {"fault": "throttle", "action": "CreateStack", "times": 3}."""
         named = dict(wish)
-        setter = {
+        setters: dict[str, Callable[..., None]] = {
             "throttle": self.set_throttle,
             "fail": self.fail,
             "slow": self.set_slow,
@@ -65,8 +66,20 @@ class Faults:
             "publishing": self.set_publishing,
             "hold": self.set_hold,
             "clear": self.clear,
-        }[named.pop("fault")]
-        setter(**named)
+        }
+        setters[named.pop("fault")](**named)
+
+    def shown(self) -> dict[str, Any]:
+        """Return what is set, for people."""
+        with self._lock:
+            return {
+                "throttles": {action: left for action, left in self._throttles.items() if left},
+                "failures": {what: words for what, (words, left) in self._failures.items() if left},
+                "slow": dict(self._slow),
+                "delays": dict(self._delays),
+                "held": sorted(self._held),
+                "publishing": dict(self._publishing),
+            }
 
     # -- asking -----------------------------------------------------------------------------------------------------
 

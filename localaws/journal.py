@@ -1,12 +1,13 @@
 """Everything that happened, in one file of one moment: the engine's stacks and moto's backends.
 
-At most the last second is lost by `kill -9`. A plain pickle of moto drops old object versions and "name taken", and
-fails on locks and keys: `Snapshot` repairs that. A pickle runs code when it is loaded, so only a file that this user
-owns and nobody else may write is loaded. With `identities` and `repairs` the modules that know moto's inside.
+A line of JSON says which version wrote it. At most the last second is lost by `kill -9`. A plain pickle of moto drops
+old object versions and "name taken", and fails on locks and keys: `Snapshot` repairs that. A pickle runs code when it is
+loaded, so only a file that this user owns and nobody else may write is loaded. With `identities`, `subscriptions` and
+`repairs` the modules that know moto's inside.
 """
 
+import json
 import logging
-import os
 import pickle
 import threading
 from importlib.metadata import version
@@ -14,25 +15,29 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import moto.backends
+import moto.core.base_backend
+import moto.s3.models
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
-from moto import backends
-from moto.core.base_backend import BackendDict
-from moto.s3.models import _VersionedKeyStore, s3_backends
+from moto.organizations.models import organizations_backends
+from moto.s3.models import s3_backends
 
+from localaws import state
 from localaws.dataplane import DataPlane
 from localaws.engine import Engine
+from localaws.state import StateRefused
 
 logger = logging.getLogger(__name__)
 
 FORMAT = 1
 SAVE_SECONDS = 1.0
-NAME = "snapshot.pickle"
+NAME = "snapshot"
 _FOREIGN = {"moto_api", "instance_metadata"}
-
-
-class StateRefused(Exception):
-    """The state folder's file cannot be used; the message says what to do."""
+# Private to moto, or typed for literal names only.
+_backend_of: Any = moto.backends.get_backend
+_backends: Any = moto.core.base_backend.BackendDict
+_VersionedKeyStore: Any = vars(moto.s3.models)["_VersionedKeyStore"]
 
 
 def load_key(der: bytes) -> Any:
@@ -70,18 +75,23 @@ def dump_moto() -> dict[str, Any]:
     """Return moto's backends of every service that was used, by account and Region."""
     return {
         found.service_name: {account: dict(regions) for account, regions in found.items()}
-        for found in list(BackendDict._instances)
+        for found in list(_backends._instances)  # noqa: SLF001 - moto's only list of them
         if found.service_name not in _FOREIGN
     }
 
 
-def load_moto(state: dict[str, Any]) -> None:
+def load_moto(found: dict[str, Any]) -> None:
     """Put backends back."""
-    for name, accounts in state.items():
-        target = backends.get_backend(name)
+    for name, accounts in found.items():
+        target = _backend_of(name)
         for account, regions in accounts.items():
             for region, backend in regions.items():
                 target[account][region] = backend
+
+
+def shared_maps() -> dict[str, dict[str, Any]]:
+    """Return what moto keeps beside its backends: who owns a bucket's name, whose organisation an account is in."""
+    return {"buckets": s3_backends.bucket_accounts, "members": organizations_backends.master_accounts}
 
 
 class Journal:
@@ -91,6 +101,7 @@ class Journal:
         self._file = folder / NAME
         self._data_plane = data_plane
         self._engine = engine
+        self._was_busy = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="localaws-journal", daemon=True)
 
@@ -98,21 +109,20 @@ class Journal:
         """Load the last state; False when there is none. Raises StateRefused."""
         if not self._file.exists():
             return False
-        found = self._file.stat()
-        if found.st_uid != os.getuid() or found.st_mode & 0o077:
-            raise StateRefused(
-                f"{self._file} may be changed by others, so it is not loaded. Remove it, or chmod 600 it."
-            )
+        state.check(self._file)
         with self._file.open("rb") as file:
-            header = pickle.load(file)  # noqa: S301 - the user's own file, checked above
-            if header != _header():
+            if file.readline() != _header():
                 raise StateRefused(
-                    f"{self._file} was written by another version ({header}). Remove the folder to start afresh."
+                    f"{self._file} was written by another version. Remove the folder to start afresh, or go back to it."
                 )
-            state = pickle.load(file)  # noqa: S301 - the same
-        load_moto(state["moto"])
-        s3_backends.bucket_accounts.update(state["buckets"])
-        self._engine.load(state["engine"])
+            try:
+                found = pickle.load(file)  # noqa: S301 - the user's own file, checked above
+            except (pickle.UnpicklingError, EOFError, AttributeError, ImportError) as error:
+                raise StateRefused(f"{self._file} is damaged ({error}). Remove the folder to start afresh.") from error
+        load_moto(found["moto"])
+        for name, entries in shared_maps().items():
+            entries.update(found["maps"][name])
+        self._engine.load(found["engine"])
         return True
 
     def start(self) -> None:
@@ -120,33 +130,47 @@ class Journal:
         self._thread.start()
 
     def close(self) -> None:
-        """Write the last state and stop."""
+        """Write the last state; nothing that would be lost is let in any more."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(10)
-        self.save()
+        self._data_plane.gate.close()
+        self._write(self._collect())
 
     def _run(self) -> None:
         while not self._stop.wait(SAVE_SECONDS):
-            if self._data_plane.changed.is_set() or not self._engine.idle():
-                self.save()
+            if self._is_due():
+                try:
+                    self.save()
+                except (OSError, pickle.PicklingError, TypeError, RuntimeError):
+                    # A full disk, or something new in moto: say so each second rather than stop saving in silence.
+                    logger.exception("the state could not be saved")
+                    self._data_plane.changed.set()
+
+    def _is_due(self) -> bool:
+        """Tell whether something changed; a stack's last step counts although it is over."""
+        was_busy, self._was_busy = self._was_busy, not self._engine.idle()
+        return was_busy or self._was_busy or self._data_plane.changed.is_set()
 
     def save(self) -> None:
-        """Write the state of this moment: a new file beside the old one, then in its place."""
-        data = BytesIO()
-        pickle.dump(_header(), data)
+        """Write the state of this moment."""
         with self._data_plane.gate.snapshot():
-            self._data_plane.changed.clear()
-            state = {"engine": self._engine.dump(), "moto": dump_moto(), "buckets": dict(s3_backends.bucket_accounts)}
-            Snapshot(data, protocol=5).dump(state)
-        beside = self._file.with_suffix(".new")
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._file)
+            data = self._collect()
+        self._write(data)
+
+    def _collect(self) -> BytesIO:
+        """Return the state as it is while the gate is closed."""
+        self._data_plane.changed.clear()
+        data = BytesIO()
+        data.write(_header())
+        Snapshot(data, protocol=5).dump(
+            {"engine": self._engine.dump(), "moto": dump_moto(), "maps": {k: dict(v) for k, v in shared_maps().items()}}
+        )
+        return data
+
+    def _write(self, data: BytesIO) -> None:
+        state.write(self._file, data.getbuffer())
 
 
-def _header() -> dict[str, str]:
-    return {"format": str(FORMAT), "moto": version("moto")}
+def _header() -> bytes:
+    return json.dumps({"format": FORMAT, "moto": version("moto")}).encode() + b"\n"

@@ -1,11 +1,11 @@
 """Repairs to moto, each with its reason. All moto-specific patching stands here."""
 
 import threading
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 from moto.sns.models import SNSBackend, Subscription
@@ -30,6 +30,10 @@ def apply() -> None:
         _leave_bucket_policies_to_the_front_door()
 
 
+def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
+    setattr(owner, name, function)
+
+
 def _deliver_across_accounts() -> None:
     """SNS delivers to the queue's own account, not the topic's, and only when confirmed and allowed."""
     original = Subscription.publish
@@ -49,7 +53,7 @@ def _deliver_across_accounts() -> None:
             finally:
                 self.account_id = own
 
-    Subscription.publish = publish
+    _replace(Subscription, "publish", publish)
 
 
 def _hold_foreign_subscriptions() -> None:
@@ -61,16 +65,16 @@ def _hold_foreign_subscriptions() -> None:
         subscriptions.hold(made)
         return made
 
-    SNSBackend.subscribe = subscribe
+    _replace(SNSBackend, "subscribe", subscribe)
 
 
 def _leave_bucket_policies_to_the_front_door() -> None:
     """moto judges bucket policies itself and counts an unmet condition as a denial; the front door judges instead."""
 
-    def get_permission(self: Any, *arguments: Any, **named: Any) -> PermissionResult:  # noqa: ARG001 - moto's signature
+    def get_permission(self: Any, *arguments: Any, **named: Any) -> PermissionResult:
         return PermissionResult.NEUTRAL
 
-    FakeBucket.get_permission = get_permission
+    _replace(FakeBucket, "get_permission", get_permission)
 
 
 def _sign_with_one_key() -> None:
@@ -80,7 +84,7 @@ def _sign_with_one_key() -> None:
     def key() -> rsa.RSAPrivateKey:
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
-    Subscription.private_key = lambda _self: key()
+    _replace(Subscription, "private_key", lambda _self: key())
 
 
 def _receive_without_sleeping() -> None:
@@ -92,4 +96,4 @@ def _receive_without_sleeping() -> None:
         polls.note(polls.Asked(self.get_queue(queue_name), wait_seconds, bool(found)))
         return found
 
-    SQSBackend.receive_message = receive_message
+    _replace(SQSBackend, "receive_message", receive_message)

@@ -5,84 +5,105 @@ need a token that only the state folder's owner can read (S10).
 """
 
 import json
-import os
 import secrets
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from moto.iam.models import iam_backends
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.s3.models import s3_backends
+from waitress import wasyncore
 from waitress.server import create_server
 
-from localaws import inprocess, repairs
+from localaws import control, inprocess, repairs, state
 from localaws.callers import Credentials
 from localaws.dataplane import DataPlane
 from localaws.engine import Engine
 from localaws.faults import Faults
 from localaws.frontdoor import FrontDoor
-from localaws.journal import Journal
+from localaws.journal import Journal, shared_maps
+from localaws.state import StateRefused
 
 HOME_ACCOUNT = "100000000000"
 HOME_USER = "stackport-portal"
 REGION = "eu-west-1"
 THREADS = 64
-LONG_POLLS = THREADS // 2
+CONNECTIONS = 1000  # boto3 keeps connections open; waitress would stop to accept at 100
 
 
 class LocalAWS:
     """A local AWS. moto's state is global, so only one lives in a process at a time."""
 
-    def __init__(self, state: Path | None = None, *, pace_seconds: float = 0.0) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, pace_seconds: float = 0.0, control_token_file: Path | None = None
+    ) -> None:
         repairs.apply()
         self.faults = Faults()
         self.generation = 0
         self.control_token = secrets.token_urlsafe(24)
-        self._state = state
         self._server: Any = None
-        self._polls = threading.Semaphore(LONG_POLLS)
-        self._port = 0
+        self._sockets: dict[int, Any] = {}
+        self._thread: threading.Thread | None = None
+        self._hosts: set[str] = set()
         moto = DomainDispatcherApplication(create_backend_app)
         self.data_plane = DataPlane(moto, self.faults)
         self.front = FrontDoor(self.data_plane, self._cloudformation, home_account=HOME_ACCOUNT)
         self.engine = Engine(
             self._client,
-            self.front.identities.assume_for_service,
-            internal=self.front.internal_credentials,
+            self._assume_for_service,
+            internal=self._internal,
             pace_seconds=pace_seconds,
             faults=self.faults,
         )
         self.home = Credentials("", "")
         self.journal: Journal | None = None
-        if state is None:
+        if folder is None:
             self._make_home()
         else:
-            self._open(state)
+            self._open(folder)
+            control_token_file = control_token_file or folder / "control-token"
+        if control_token_file is not None:
+            state.write(control_token_file, self.control_token.encode())
+
+    # -- what the engine is given -----------------------------------------------------------------------------------
 
     def _client(self, service: str, credentials: Credentials, region: str) -> Any:
         return inprocess.client(self.front, service, credentials, region)
 
+    def _assume_for_service(self, role_arn: str, source_account: str, session_name: str) -> Credentials:
+        with self.data_plane.gate.request():
+            return self.front.identities.assume_for_service(role_arn, source_account, session_name)
+
+    def _internal(self, account_id: str) -> Credentials:
+        with self.data_plane.gate.request():
+            return self.front.internal_credentials(account_id)
+
     def _cloudformation(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        self.data_plane.changed.set()
-        return self.engine.wsgi(environ, start_response)
+        self.data_plane.delay("cloudformation")
+        with self.data_plane.gate.request():
+            self.data_plane.changed.set()
+            return self.engine.wsgi(environ, start_response)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
-    def _open(self, state: Path) -> None:
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.journal = Journal(state, self.data_plane, self.engine)
-        credentials = state / "credentials.json"
-        if self.journal.load() and credentials.exists():
+    def _open(self, folder: Path) -> None:
+        """Load what the folder keeps, or begin to keep it. Raises StateRefused."""
+        state.make_folder(folder)
+        self.journal = Journal(folder, self.data_plane, self.engine)
+        credentials = folder / "credentials.json"
+        if self.journal.load():
+            if not credentials.exists():
+                raise StateRefused(f"{credentials} is missing. Remove the folder to start afresh.")
+            state.check(credentials)
             kept = json.loads(credentials.read_text())
             self.home = Credentials(kept["access_key_id"], kept["secret_access_key"])
         else:
             self._make_home()
-            _write(credentials, json.dumps({**_keys(self.home), "region": REGION}))
+            state.write(credentials, json.dumps({**_keys(self.home), "region": REGION}).encode())
             self.journal.save()
-        _write(state / "control-token", self.control_token)
         self.journal.start()
         self.engine.resume()
 
@@ -99,9 +120,11 @@ class LocalAWS:
         self.engine.reset()
         with self.data_plane.gate.snapshot():
             moto_api_backend.reset()
-            s3_backends.bucket_accounts.clear()
+            for entries in shared_maps().values():
+                entries.clear()
             self.front.identities.forget()
             self._make_home_again()
+            self.data_plane.changed.set()
         self.generation += 1
 
     def _make_home_again(self) -> None:
@@ -116,54 +139,51 @@ class LocalAWS:
     # -- serving ----------------------------------------------------------------------------------------------------
 
     def start(self, port: int = 0) -> int:
-        """Serve on a loopback port in threads; return the port."""
-        self._server = create_server(self.wsgi, host="127.0.0.1", port=port, threads=THREADS, ident=None)
-        self._port = self._server.effective_port
-        threading.Thread(target=self._server.run, name="localaws-server", daemon=True).start()
-        return self._port
+        """Serve on a loopback port in threads; return the port. Raises OSError when it is taken."""
+        self._server = create_server(
+            self.wsgi,
+            map=self._sockets,
+            host="127.0.0.1",
+            port=port,
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            asyncore_use_poll=True,
+            ident=None,
+        )
+        found = int(self._server.effective_port)
+        self._hosts = {f"127.0.0.1:{found}", f"localhost:{found}"}
+        self._thread = threading.Thread(target=self._server.run, name="localaws-server", daemon=True)
+        self._thread.start()
+        return found
 
     def stop(self) -> None:
-        """Stop serving and write the last state."""
-        if self._server is not None:
-            self._server.close()
+        """Stop what runs, write the last state, then close the port: who got an answer finds it in the state."""
+        self.data_plane.stop_polling()
         self.engine.close()
         if self.journal is not None:
             self.journal.close()
+        if self._thread is not None:
+            # In the server's own thread: a socket closed under its feet is an error there.
+            self._server.trigger.pull_trigger(partial(wasyncore.close_all, self._sockets))
+            self._thread.join(2)
+            self._server.task_dispatcher.shutdown(timeout=1)
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Let in what is no web page, answer control calls, and cap the long polls."""
-        host = environ.get("HTTP_HOST", "")
-        if "HTTP_ORIGIN" in environ or host not in {f"127.0.0.1:{self._port}", f"localhost:{self._port}"}:
-            return _answer(start_response, "403 Forbidden", "This port is not for web pages.")
+        """Let in what is no web page, and answer control calls."""
+        if "HTTP_ORIGIN" in environ or environ.get("HTTP_HOST", "") not in self._hosts:
+            return _answer(start_response, "403 Forbidden", _words("This port is not for web pages."))
         path = environ.get("PATH_INFO", "/")
-        if path.startswith("/_localaws/"):
-            return self._control(path, environ, start_response)
-        if path.startswith("/moto-api"):
-            return _answer(start_response, "404 Not Found", "There is no such page.")
-        if "ReceiveMessage" not in environ.get("HTTP_X_AMZ_TARGET", ""):
-            return self.front(environ, start_response)
-        if not self._polls.acquire(blocking=False):
-            # Too many wait already: an empty list at once, and the client simply polls again.
-            return _answer(start_response, "200 OK", "{}", kind="application/x-amz-json-1.0")
-        try:
-            return self.front(environ, start_response)
-        finally:
-            self._polls.release()
-
-    def _control(self, path: str, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if path == "/_localaws/ready":
-            return _answer(start_response, "200 OK", "ready")
-        token = environ.get("HTTP_X_LOCALAWS_TOKEN", "")
-        if environ["REQUEST_METHOD"] != "POST" or not secrets.compare_digest(token, self.control_token):
-            return _answer(start_response, "403 Forbidden", "A control call needs the token of the state folder.")
-        wish = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)) or b"{}")
-        if path == "/_localaws/fault":
-            self.faults.control(wish)
-        elif path == "/_localaws/pace":
-            self.engine.pace_seconds = float(wish["seconds"])
-        else:
-            return _answer(start_response, "404 Not Found", "There is no such control.")
-        return _answer(start_response, "200 OK", "done")
+            return _answer(start_response, "200 OK", "{}")
+        if path.startswith(control.PREFIX):
+            return _answer(start_response, *control.answer(self, environ))
+        if path.startswith(("/_localaws", "/moto-api")):
+            return _answer(start_response, "404 Not Found", _words("There is no such page."))
+        answer = self.front(environ, start_response)
+        if "/sns/aws4_request" in environ.get("HTTP_AUTHORIZATION", ""):
+            # The front door itself confirms subscriptions, past the data plane.
+            self.data_plane.changed.set()
+        return answer
 
 
 def _keys(credentials: Credentials) -> dict[str, str]:
@@ -173,13 +193,11 @@ def _keys(credentials: Credentials) -> dict[str, str]:
     }
 
 
-def _write(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
+def _words(text: str) -> str:
+    return json.dumps({"message": text})
 
 
-def _answer(start_response: Callable[..., Any], status: str, text: str, kind: str = "text/plain") -> Iterable[bytes]:
+def _answer(start_response: Callable[..., Any], status: str, text: str) -> Iterable[bytes]:
     body = text.encode()
-    start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
