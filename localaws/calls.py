@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -124,6 +125,7 @@ def settings_of(request: Request, text: str, stack: Stack | None) -> Settings:
     check_token(request.token)
     template = parse(text)
     schemas.check_types(request.caller.region, [definition["Type"] for definition in template.resources.values()])
+    _check_allowed_types(template, given.get("ResourceTypes") or [])
     old = stack.settings if stack else Settings("", {}, {}, (), (), None)
     capabilities = tuple(given.get("Capabilities") or ())
     _check_capabilities(template, capabilities)
@@ -153,6 +155,16 @@ def _parameters(given: list[dict[str, Any]], old: Settings) -> dict[str, str]:
         else:
             values[name] = parameter.get("ParameterValue", "")
     return values
+
+
+def _check_allowed_types(template: Template, allowed: list[str]) -> None:
+    """Hold a template to the types that the call names; a caller's policy may demand such a list."""
+    types = {str(definition["Type"]) for definition in template.resources.values()}
+    refused = sorted(name for name in types if not any(fnmatchcase(name, pattern) for pattern in allowed))
+    if allowed and refused:
+        raise ValidationError(
+            f"Resource type {refused[0]} is not allowed by parameter ResourceTypes [{', '.join(allowed)}]"
+        )
 
 
 def _check_capabilities(template: Template, given: tuple[str, ...]) -> None:

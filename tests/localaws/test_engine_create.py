@@ -208,6 +208,16 @@ def test_odd_names_are_refused(bench: Bench, name: str) -> None:
     refused(bench, "at 'stackName' failed to satisfy constraint", name=name)
 
 
+@pytest.mark.parametrize("allowed", [["AWS::S3::*"], ["AWS::SNS::TopicPolicy", "AWS::S3::Bucket"]])
+def test_types_that_the_call_does_not_name_are_refused(bench: Bench, allowed: list[str]) -> None:
+    refused(bench, "Resource type AWS::SNS::Topic is not allowed by parameter ResourceTypes", ResourceTypes=allowed)
+
+
+@pytest.mark.parametrize("allowed", [["AWS::*"], ["AWS::SNS::*"], ["AWS::S3::Bucket", "AWS::SNS::Topic"]])
+def test_types_that_the_call_names_are_taken(bench: Bench, allowed: list[str]) -> None:
+    assert bench.made("s", {"T": TOPIC}, ResourceTypes=allowed)["StackStatus"] == "CREATE_COMPLETE"
+
+
 def test_an_odd_token_is_refused(bench: Bench) -> None:
     refused(bench, "at 'clientRequestToken' failed", ClientRequestToken="a b")
 
