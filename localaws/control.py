@@ -64,7 +64,7 @@ def _info(aws: "LocalAWS", _wish: dict[str, Any]) -> dict[str, Any]:
             "pace_seconds": aws.engine.pace_seconds,
             "faults": aws.faults.shown(),
             "resets": aws.generation,
-            "unsaved": aws.journal is not None and aws.data_plane.changed.is_set(),
+            "saved": aws.journal is not None and aws.journal.is_current(),
         }
 
 

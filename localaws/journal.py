@@ -102,6 +102,7 @@ class Journal:
         self._data_plane = data_plane
         self._engine = engine
         self._was_busy = False
+        self._writing = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="localaws-journal", daemon=True)
 
@@ -124,6 +125,10 @@ class Journal:
             entries.update(found["maps"][name])
         self._engine.load(found["engine"])
         return True
+
+    def is_current(self) -> bool:
+        """Tell whether the file holds everything; to be asked while the gate is closed."""
+        return not (self._writing or self._was_busy or self._data_plane.changed.is_set() or not self._engine.idle())
 
     def start(self) -> None:
         """Begin to watch for changes."""
@@ -155,8 +160,10 @@ class Journal:
     def save(self) -> None:
         """Write the state of this moment."""
         with self._data_plane.gate.snapshot():
+            self._writing = True
             data = self._collect()
         self._write(data)
+        self._writing = False
 
     def _collect(self) -> BytesIO:
         """Return the state as it is while the gate is closed."""
