@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +99,13 @@ class Bench:
             if stack["StackStatus"].endswith(SETTLED) and self.engine.idle():
                 return stack
             assert time.monotonic() < deadline, stack
+            time.sleep(0.002)
+
+    @staticmethod
+    def wait_for(condition: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline
             time.sleep(0.002)
 
     def made(self, name: str, resources: dict[str, Any], **options: Any) -> dict[str, Any]:

@@ -115,9 +115,10 @@ def test_an_own_bucket_of_the_name_is_taken_too_even_in_us_east_1(bench: Bench) 
 
 
 def test_others_of_the_wave_are_cancelled(bench: Bench) -> None:
-    bench.engine.pace_seconds = 0.05
+    bench.faults.set_slow("AWS::SQS::Queue", 0.1)
+    bench.faults.set_slow("AWS::SNS::Topic", 0.5)
     bench.faults.fail("Bad", "no luck")
-    bench.made("s", {"Bad": TOPIC, **{f"T{n}": TOPIC for n in range(3)}})
+    bench.made("s", {"Bad": {"Type": "AWS::SQS::Queue"}, **{f"T{n}": TOPIC for n in range(3)}})
     reasons = {bench.reason("s", f"T{n}", "CREATE_FAILED") for n in range(3)}
     assert reasons == {"Resource creation cancelled"}
     assert bench.client("sns").list_topics()["Topics"] == []

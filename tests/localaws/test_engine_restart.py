@@ -2,7 +2,6 @@
 
 import pickle
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -72,13 +71,6 @@ def killed_at(bench: Bench, call: str, number: int, *, after: bool) -> dict[str,
     return saved
 
 
-def wait_for(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
     "call", ["create_bucket", "put_bucket_versioning", "put_bucket_policy", "create_key", "create_role", "create_topic"]
@@ -86,7 +78,7 @@ def wait_for(condition: Callable[[], Any]) -> None:
 def test_a_create_killed_at_any_call_ends_well(bench: Bench, call: str, after: bool) -> None:
     saved = killed_at(bench, call, 1, after=after)
     stack_id = bench.create("s", CHAIN, Capabilities=["CAPABILITY_NAMED_IAM"], ClientRequestToken="t")
-    wait_for(lambda: saved)
+    bench.wait_for(lambda: saved)
     restarted(bench, saved)
     stack = bench.settled(stack_id)
     assert (stack["StackStatus"], bench.buckets()) == ("CREATE_COMPLETE", {"b-one"})
@@ -101,7 +93,7 @@ def test_a_create_killed_at_any_call_ends_well(bench: Bench, call: str, after: b
 def test_a_create_killed_before_its_claim_does_not_take_what_another_made(bench: Bench) -> None:
     saved = killed_at(bench, "head_bucket", 1, after=False)
     stack_id = bench.create("s", {"B": bucket("b-one")})
-    wait_for(lambda: saved)
+    bench.wait_for(lambda: saved)
     bench.client("s3").create_bucket(Bucket="b-one", CreateBucketConfiguration={"LocationConstraint": REGION})
     restarted(bench, saved)
     assert bench.settled(stack_id)["StackStatus"] == "ROLLBACK_COMPLETE"
@@ -118,7 +110,7 @@ def test_an_update_killed_at_any_call_ends_well(bench: Bench, call: str, number:
     saved = killed_at(bench, call, number, after=after)
     after_it = {"Old": bucket("new-one"), "Edit": {**bucket("edited", **ON), "DependsOn": "Old"}}
     bench.cloudformation.update_stack(StackName="s", TemplateBody=template(after_it))
-    wait_for(lambda: saved)
+    bench.wait_for(lambda: saved)
     restarted(bench, saved)
     assert bench.settled("s")["StackStatus"] == "UPDATE_COMPLETE"
     assert bench.buckets() == {"new-one", "edited"}
@@ -135,7 +127,7 @@ def test_a_rollback_killed_in_its_middle_ends_well(bench: Bench, call: str, afte
     resources = {"Edit": bucket("edited", **ON), "New": {**bucket("new-one"), "DependsOn": "Edit"}}
     bad = {"Bad": {**TOPIC, "DependsOn": "New"}}
     bench.cloudformation.update_stack(StackName="s", TemplateBody=template({**resources, **bad}))
-    wait_for(lambda: saved)
+    bench.wait_for(lambda: saved)
     restarted(bench, saved)
     assert bench.settled("s")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert bench.buckets() == {"edited"}
@@ -147,7 +139,7 @@ def test_a_delete_killed_in_its_middle_ends_well(bench: Bench, after: bool) -> N
     stack_id = bench.made("s", {"A": bucket("a-one"), "B": {**bucket("b-one"), "DependsOn": "A"}})["StackId"]
     saved = killed_at(bench, "delete_bucket", 2, after=after)
     bench.cloudformation.delete_stack(StackName="s")
-    wait_for(lambda: saved)
+    bench.wait_for(lambda: saved)
     restarted(bench, saved)
     assert bench.settled(stack_id)["StackStatus"] == "DELETE_COMPLETE"
     assert bench.buckets() == set()
@@ -161,7 +153,7 @@ def test_a_change_set_that_was_computed_is_finished(bench: Bench) -> None:
         StackName="s", ChangeSetName="c", TemplateBody=template({"T": {**TOPIC, "Metadata": {"a": 1}}})
     )
     restarted(bench, bench.engine.dump())
-    wait_for(bench.engine.idle)
+    bench.wait_for(bench.engine.idle)
     found = bench.cloudformation.describe_change_set(StackName="s", ChangeSetName="c")
     assert found["ExecutionStatus"] == "AVAILABLE"
 
@@ -172,7 +164,7 @@ def test_messages_that_were_waiting_are_sent(bench: Bench) -> None:
     bench.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{HOME}:news")
     bench.faults.set_publishing(delay_seconds=60)
     stack_id = bench.create("s", {"T": TOPIC}, NotificationARNs=[topic])
-    wait_for(lambda: bench.cloudformation.describe_stacks()["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE")
+    bench.wait_for(lambda: bench.cloudformation.describe_stacks()["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE")
     bench.faults.clear()
     restarted(bench, bench.engine.dump())
     bench.settled(stack_id)

@@ -282,6 +282,7 @@ def test_an_update_can_be_cancelled(bench: Bench) -> None:
         bench.cloudformation.cancel_update_stack(StackName="s")
     bench.engine.pace_seconds = 0.2
     bench.cloudformation.update_stack(StackName="s", TemplateBody=template({"T": topic("new")}))
+    bench.wait_for(lambda: bench.events("s")[-1] == ("T", "UPDATE_IN_PROGRESS"))
     bench.cloudformation.cancel_update_stack(StackName="s", ClientRequestToken="stop")
     bench.cloudformation.cancel_update_stack(StackName="s", ClientRequestToken="stop")
     stack = bench.settled("s")
