@@ -62,9 +62,12 @@ def bind(loop: asyncio.AbstractEventLoop | None) -> None:
     _outbox.loop = loop
 
 
-def publish(topic: str, item: str, *, version: int, status: str = "", as_of: str = "") -> None:
-    """Tell open pages of a topic that an item has this version. Never fails: a page that misses it resyncs."""
-    signal = {"type": "changed", "topic": topic, "item": item, "version": version, "status": status, "as_of": as_of}
+def publish(topic: str, item: str, *, version: int, born: int = 0) -> None:
+    """Tell open pages of a topic that an item has this version. Never fails: a page that misses it resyncs.
+
+    `born` is when the item came to be, in milliseconds: a list that is older shows that there is something new.
+    """
+    signal = {"type": "changed", "topic": topic, "item": item, "version": version, "born": born}
     if _outbox.loop is not None:
         _outbox.put(signal)
         return

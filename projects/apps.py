@@ -1,6 +1,9 @@
 """Projects, their buckets and the changes made to them."""
 
 from django.apps import AppConfig
+from django.conf import settings
+
+from aws import rates
 
 
 class ProjectsConfig(AppConfig):
@@ -11,4 +14,5 @@ class ProjectsConfig(AppConfig):
     def ready(self) -> None:
         from projects import permissions, receivers  # noqa: F401 - permissions register themselves
 
+        rates.configure(settings.STACKPORT_RATE_SCALE)
         receivers.connect()

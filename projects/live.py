@@ -8,10 +8,9 @@ import re
 from datetime import datetime
 
 from notifications import push
-from projects.models import Operation, Project
-from projects.stacks import mirror
+from projects.models import Action, Operation, Project
+from projects.stacks import index, mirror
 from projects.stacks.mirror import MirroredStack
-from projects.stacks.spec import BucketSpec
 
 BUCKET = "bucket:"
 _ORDER = re.compile(r"(?P<moment>\d{4}-\d\d-\d\dT[\d:.]+Z)#(?P<rank>\d+)(?P<reading>\D?)")
@@ -26,9 +25,15 @@ def row_version(observed_at: str) -> int:
     return milliseconds * 1000 + int(match["rank"]) * 10 + bool(match["reading"])
 
 
-def bucket_version(stack: MirroredStack | None, operation: Operation | None) -> int:
+def bucket_version(stack: MirroredStack | None, operation_version: int) -> int:
     """Return the version of a bucket as pages show it."""
-    return (row_version(stack.observed_at) if stack else 0) + (operation.version if operation else 0)
+    return (row_version(stack.observed_at) if stack else 0) + operation_version
+
+
+def born(stack: MirroredStack | None, asked_at: datetime | None) -> int:
+    """Return when a bucket came to be, in milliseconds: asked for, else created. A page counts later ones as new."""
+    moment = asked_at or (datetime.fromisoformat(stack.created_at) if stack and stack.created_at else None)
+    return int(moment.timestamp() * 1000) if moment else 0
 
 
 def bucket_item(name: str) -> str:
@@ -47,24 +52,19 @@ def latest_operation(project: Project, target: str) -> Operation | None:
 
 
 def find_bucket(project: Project, name: str) -> MirroredStack | None:
-    """Return the mirrored stack of a bucket by the bucket's name; of several, the one that is not failing."""
-    found = [
-        stack
-        for stack in map(MirroredStack.of_row, mirror.snapshot(project).rows.values())
-        if isinstance(stack.spec, BucketSpec) and stack.spec.name == name
-    ]
-    return min(found, key=lambda stack: (stack.status.deletable_only, stack.observed_at), default=None)
+    """Return the mirrored stack of a bucket by the bucket's name."""
+    return index.buckets(mirror.snapshot(project)).get(name)
 
 
 def announce_target(project: Project, target: str) -> None:
     """Tell every open page of the project that a target and its latest operation changed."""
     operation = latest_operation(project, target)
     stack = find_bucket(project, target.removeprefix(BUCKET))
-    version = bucket_version(stack, operation)
-    status = str(stack.status) if stack else ""
-    push.publish(project.topic, target, version=version, status=status, as_of=stack.updated_at if stack else "")
+    version = bucket_version(stack, operation.version if operation else 0)
+    created = operation.created_at if operation and operation.action == Action.CREATE else None
+    push.publish(project.topic, target, version=version, born=born(stack, created))
     if operation:
-        push.publish(project.topic, operation.live_item, version=operation.version, status=operation.state)
+        push.publish(project.topic, operation.live_item, version=operation.version)
 
 
 def announce_project(project: Project, version: int) -> None:

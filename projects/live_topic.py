@@ -1,5 +1,6 @@
 """The live topic "project:<id>": who may subscribe, and what a page that was away has missed."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,11 +8,11 @@ from django.db.models import Count, Max, Q
 
 from people.models import Person
 from projects import live
-from projects.models import Operation, Project
+from projects.models import Action, Operation, Project
 from projects.models.operation import OPEN_STATES
-from projects.stacks import mirror
-from projects.stacks.mirror import MirroredStack
-from projects.stacks.spec import BucketSpec
+from projects.stacks import index, mirror
+
+SEEN = "*"  # under this name a list tells when it was rendered, in milliseconds
 
 
 class ProjectTopic:
@@ -26,41 +27,42 @@ class ProjectTopic:
         project = Project.objects.visible_to(person).filter(pk=int(key)).first()
         if project is None:
             return []
-        versions = current_versions(project, have)
-        changed = [
-            {"item": item, "version": version} for item, version in versions.items() if have.get(item, -1) < version
-        ]
-        gone = [{"item": item, "gone": True} for item in have if item not in versions]
-        return changed + gone
+        return _differences(project, have)
 
 
-def current_versions(project: Project, have: Mapping[str, int]) -> dict[str, int]:
-    """Return the versions of the project's buckets, and of the operations that the page holds."""
-    stacks = {
-        live.bucket_item(stack.spec.name): stack
-        for stack in map(MirroredStack.of_row, mirror.snapshot(project).rows.values())
-        if isinstance(stack.spec, BucketSpec)
-    }
-    latest = {
+def _differences(project: Project, have: Mapping[str, int]) -> list[dict[str, Any]]:
+    standing = index.buckets(mirror.snapshot(project))
+    asked = {
         found["target"]: found
         for found in Operation.objects.filter(project=project)
         .values("target")
-        .annotate(version=Max("version"), running=Count("pk", filter=Q(state__in=OPEN_STATES)))
+        .annotate(
+            version=Max("version"),
+            running=Count("pk", filter=Q(state__in=OPEN_STATES)),
+            asked_at=Max("created_at", filter=Q(action=Action.CREATE, state__in=OPEN_STATES)),
+        )
     }
-    versions = {
-        item: live.row_version(stack.observed_at) + latest.get(item, {}).get("version", 0)
-        for item, stack in stacks.items()
-    }
-    for target, found in latest.items():
-        if found["running"]:
-            versions.setdefault(target, found["version"])
-    held = [item.removeprefix("operation:") for item in have if item.startswith("operation:")]
-    versions.update(
-        (operation.live_item, operation.version)
-        for operation in Operation.objects.filter(project=project, pk__in=_uuids(held))
-    )
-    return versions
+    changed = []
+    items = {live.bucket_item(name) for name in standing} | {item for item, found in asked.items() if found["running"]}
+    for item in items:
+        stack, found = standing.get(item.removeprefix(live.BUCKET)), asked.get(item, {})
+        version = live.bucket_version(stack, found.get("version", 0))
+        born = live.born(stack, found.get("asked_at"))
+        # A page knows of others too, which it does not show; only what came to be since is news to it.
+        if have[item] < version if item in have else born > have.get(SEEN, sys.maxsize):
+            changed.append({"item": item, "version": version, "born": born})
+    gone = [{"item": item, "gone": True} for item in have if item.startswith(live.BUCKET) and item not in items]
+    return changed + gone + _operations(project, have)
 
 
-def _uuids(texts: list[str]) -> list[Any]:
-    return [found for found in map(Operation.id_of_token, texts) if found]
+def _operations(project: Project, have: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the operations that the page shows and that have moved."""
+    held = {
+        item: Operation.id_of_token(item.removeprefix("operation:")) for item in have if item.startswith("operation:")
+    }
+    found = Operation.objects.filter(project=project, pk__in=[pk for pk in held.values() if pk])
+    return [
+        {"item": operation.live_item, "version": operation.version}
+        for operation in found
+        if have[operation.live_item] < operation.version
+    ]

@@ -12,8 +12,7 @@ from django.utils import timezone
 from aws.errors import AWSError
 from projects.actions import operations
 from projects.models import Operation, Project, ProjectState, State
-from projects.stacks import mirror, reading, rebuild
-from projects.stacks.mirror import MirroredStack
+from projects.stacks import index, mirror, reading, rebuild
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +59,7 @@ def start_forgotten() -> None:
 def read_silent(project: Project) -> None:
     """Read stacks again that are at work and were not heard of for a while."""
     long_ago = timezone.now() - timedelta(seconds=SILENT_SECONDS)
-    for row in mirror.snapshot(project).rows.values():
-        stack = MirroredStack.of_row(row)
+    for stack in index.stacks(mirror.snapshot(project)).values():
         if stack.status.settled or datetime.fromisoformat(stack.updated_at) > long_ago:
             continue
         reading.read_again(project, stack.stack_id)

@@ -16,7 +16,7 @@ from projects.actions.operations import operations_queue
 from projects.models import Operation
 
 PATIENCE_SECONDS = 20
-__all__ = ["hear_all", "intake", "purge", "queues", "ring_all", "settle", "take_bells", "until"]
+__all__ = ["hear_all", "intake", "purge", "queues", "ring_one", "settle", "take_bells", "until"]
 
 
 def purge() -> None:
@@ -38,16 +38,14 @@ def take_bells() -> list[Message]:
     return operations_queue().receive(wait_seconds=0, max_messages=10)
 
 
-def ring_all() -> int:
-    """Handle every bell that waits now; return how many."""
+def ring_one() -> bool:
+    """Handle the next bell; False when none waits."""
     queue = operations_queue()
-    count = 0
-    while messages := queue.receive(wait_seconds=0, max_messages=10):
-        for message in messages:
-            bells.handle(message)
-            queue.delete(message)
-            count += 1
-    return count
+    messages = queue.receive(wait_seconds=0, max_messages=1)
+    for message in messages:
+        bells.handle(message)
+        queue.delete(message)
+    return bool(messages)
 
 
 def intake() -> Intake:
@@ -72,7 +70,7 @@ def until(condition: Callable[[], bool], *, events: bool = True, sweeping: bool 
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
-        handled = ring_all() + (hear_all() if events else 0)
+        handled = (events and hear_all()) or ring_one()
         if sweeping:
             sweep.once()
         if not handled:

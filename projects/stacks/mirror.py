@@ -132,6 +132,7 @@ def apply_reading(project: Project, read_stack: Stack, body: str, newest_event_a
     status = parse(read_stack.status)
     if status.gone:
         return mine.delete(read_stack.stack_id, observed_at=order)
+    mine.append(f"template#{read_stack.stack_id}", order, {"body": body}, expires_at=None)
     return mine.put(read_stack.stack_id, _of_stack(read_stack, kind, status, body).document(), observed_at=order)
 
 
@@ -204,3 +205,9 @@ def keep_event(project: Project, event: StackEvent) -> bool:
 def kept_events(project: Project, stack_id: str, limit: int = 200) -> list[dict[str, Any]]:
     """Return a stack's kept events, newest first."""
     return [document for _entry, document in partition(project).entries(stack_id, limit=limit)]
+
+
+def kept_template(project: Project, stack_id: str) -> str:
+    """Return the newest template that was read of a stack; empty when none was."""
+    found = partition(project).entries(f"template#{stack_id}", limit=1)
+    return str(found[0][1]["body"]) if found else ""

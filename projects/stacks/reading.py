@@ -4,7 +4,6 @@ from aws.errors import StackNotFound
 from projects import live
 from projects.models import Project
 from projects.stacks import accounts, mirror
-from projects.stacks.spec import BucketSpec
 from projects.stacks.status import parse
 
 
@@ -26,5 +25,5 @@ def read_again(project: Project, stack_id: str) -> None:
 def announce(project: Project, stack_id: str) -> None:
     """Tell open pages about a stack's bucket, whoever changed it."""
     stored = mirror.stack(project, stack_id)
-    if stored and isinstance(stored.spec, BucketSpec):
+    if stored and stored.spec:
         live.announce_target(project, live.bucket_item(stored.spec.name))

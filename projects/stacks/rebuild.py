@@ -14,6 +14,8 @@ from django.core.cache import cache
 
 from aws import sqs
 from aws.cloudformation import StackSummary
+from aws.errors import AWSError
+from dynamodb_cache.errors import DynamoDBCacheError
 from projects import live
 from projects.models import Project
 from projects.stacks import accounts, mirror, reading
@@ -27,10 +29,13 @@ PIECE = 10  # stacks read for one message, three calls each
 ASKED_SECONDS = 30
 
 
-def ask(project: Project) -> None:
+def ask(project: Project, *, at_once: bool = False) -> None:
     """Ask a worker to compare the mirror with CloudFormation; safe in a page, at most every half minute."""
-    if cache.add(f"rebuild-asked:{project.pk}", 1, timeout=ASKED_SECONDS):
-        sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE).send(json.dumps({"rebuild": project.pk}))
+    try:
+        if cache.add(f"rebuild-asked:{project.pk}", 1, timeout=ASKED_SECONDS) or at_once:
+            sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE).send(json.dumps({"rebuild": project.pk}))
+    except (AWSError, DynamoDBCacheError) as error:
+        logger.warning("rebuild not asked for, the sweep will: project=%s error=%s", project.slug, error)
 
 
 def run(project_id: int) -> None:

@@ -12,8 +12,8 @@ from projects.stacks.spec import BucketSpec
 from projects.stacks.status import StackStatus
 from projects.stacks.steps.common import VISIBLE_SECONDS, gone, read_again, remove_stack, spec_of, verify
 from projects.stacks.steps.outcomes import Failed, Go, LookAgain, Outcome, Step, Wait, Work
-from projects.stacks.templates import body as body_of
 from projects.stacks.templates import RESOURCE_TYPES, render
+from projects.stacks.templates import body as body_of
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 

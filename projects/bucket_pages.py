@@ -1,0 +1,230 @@
+"""What pages show of buckets: mirrored stack and latest operation in one, and a page of a list.
+
+Costs one small DynamoDB read when nothing changed, whatever the number of buckets (DESIGN P6, P15).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db.models import Max, OuterRef, Subquery
+
+from projects import live
+from projects.models import Action, Operation, Project, State
+from projects.stacks import index, mirror
+from projects.stacks.mirror import MirroredStack
+from projects.stacks.spec import BucketSpec
+
+PAGE_SIZE = 50
+STATES = {"ready": "Ready", "busy": "At work", "failed": "Failed"}
+_DOING = {Action.CREATE: "being created", Action.CHANGE: "being changed", Action.DELETE: "being deleted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One bucket as pages show it: its stack when there is one, and the latest change that somebody asked for."""
+
+    name: str
+    stack: MirroredStack | None
+    operation: Operation | None
+    operation_version: int = 0
+
+    @property
+    def spec(self) -> BucketSpec | None:
+        """What stands; while nothing stands yet, what was asked for."""
+        if self.stack and self.stack.spec:
+            return self.stack.spec
+        if self.operation and self.operation.after:
+            return BucketSpec.from_document(self.operation.after)
+        return None
+
+    @property
+    def label(self) -> str:
+        """The short name."""
+        return self.spec.label if self.spec else self.name
+
+    @property
+    def version(self) -> int:
+        """What open pages compare."""
+        return live.bucket_version(self.stack, self.operation_version)
+
+    @property
+    def item(self) -> str:
+        """Its name among live items."""
+        return live.bucket_item(self.name)
+
+    @property
+    def running(self) -> Operation | None:
+        """The change under way, or waiting for its turn."""
+        return self.operation if self.operation and self.operation.is_open else None
+
+    @property
+    def tone(self) -> str:
+        """How it is shown: ready, busy or failed."""
+        if self.running:
+            return "busy"
+        if self.stack is None:
+            return "failed"
+        return self.stack.status.tone
+
+    @property
+    def words(self) -> str:
+        """Its state in words."""
+        if self.running:
+            doing = _DOING[Action(self.running.action)]
+            return f"Waiting, then {doing}" if self.running.state == State.WAITING else doing.capitalize()
+        if self.stack is None:
+            return "Creation failed"
+        return self.stack.status.words
+
+    @property
+    def why_locked(self) -> str:
+        """Why it takes no change right now; empty when it does."""
+        if self.stack is None:
+            return "It does not stand yet." if self.running else "It was never created."
+        if self.running and self.running.action == Action.DELETE:
+            return f"It is being deleted by {self.running.author}."
+        if self.stack.spec is None:
+            return self.stack.problem or "Its details are still being read from CloudFormation."
+        if not self.stack.status.editable and not self.stack.status.running:
+            return f"{self.stack.status.words}: it can only be deleted."
+        return ""
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When its stack last changed, by AWS's clock."""
+        return datetime.fromisoformat(self.stack.updated_at) if self.stack and self.stack.updated_at else None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What the address asks of a list; odd values are taken as the default."""
+
+    search: str = ""
+    state: str = ""
+    sort: str = "name"
+    descending: bool = False
+    page: int = 1
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, str]) -> "Query":
+        """Read the address's parameters."""
+        sort = parameters.get("sort", "name")
+        page = parameters.get("page", "1")
+        state = parameters.get("state", "")
+        return cls(
+            search=parameters.get("q", "").strip()[:100],
+            state=state if state in STATES else "",
+            sort=sort.removeprefix("-") if sort.removeprefix("-") in index.SORTS else "name",
+            descending=sort.startswith("-"),
+            page=int(page) if page.isdigit() and 0 < int(page) < 100_000 else 1,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list, and where it stands among the others."""
+
+    buckets: list[Bucket]
+    query: Query
+    matching: int
+    total: int
+    complete: bool
+    unread: int
+    checked_at: float | None
+    read_at: float
+    seen: int  # milliseconds: what was born after it is new to this page
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return max(1, -(-self.matching // PAGE_SIZE))
+
+    @property
+    def first(self) -> int:
+        """The number of the first row shown."""
+        return (self.query.page - 1) * PAGE_SIZE + 1 if self.buckets else 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last row shown."""
+        return self.first + len(self.buckets) - 1 if self.buckets else 0
+
+
+def find(project: Project, name: str) -> Bucket | None:
+    """Return a bucket by its name, also one that is only asked for; None when there is neither."""
+    stack = live.find_bucket(project, name)
+    operation = live.latest_operation(project, live.bucket_item(name))
+    if stack is None and (operation is None or not _is_shown(operation)):
+        return None
+    return Bucket(name, stack, operation, operation.version if operation else 0)
+
+
+def _is_shown(operation: Operation) -> bool:
+    """Tell whether an operation without a stack is worth a row: a creation that runs, waits or failed."""
+    return operation.action == Action.CREATE and operation.state in {State.WAITING, State.RUNNING, State.FAILED}
+
+
+def page(project: Project, query: Query) -> Page:
+    """Return one page of a project's buckets."""
+    snapshot = mirror.snapshot(project)
+    standing = index.buckets(snapshot)
+    by_id = {stack.stack_id: name for name, stack in standing.items()}
+    latest = _latest_operations(project)
+    names = [by_id[key] for key in index.order(snapshot, query.sort, descending=query.descending) if key in by_id]
+    asked = [
+        name
+        for item, operation in latest.items()
+        if (name := item.removeprefix(live.BUCKET)) not in standing and _is_shown(operation)
+    ]
+    # What is only asked for has no place in any order yet: it stands first, where its author looks for it.
+    found = [
+        bucket
+        for name in [*sorted(asked), *names]
+        if _matches(bucket := Bucket(name, standing.get(name), latest.get(live.bucket_item(name))), query)
+    ]
+    start = min((query.page - 1) * PAGE_SIZE, max(0, (len(found) - 1) // PAGE_SIZE * PAGE_SIZE))
+    shown = Query(query.search, query.state, query.sort, query.descending, start // PAGE_SIZE + 1)
+    return Page(
+        buckets=_with_versions(project, found[start : start + PAGE_SIZE]),
+        query=shown,
+        matching=len(found),
+        total=len(standing) + len(asked),
+        complete=snapshot.complete,
+        unread=sum(1 for stack in standing.values() if not stack.fingerprint),
+        checked_at=snapshot.head.get("checked_at"),
+        read_at=snapshot.read_at,
+        seen=int(snapshot.read_at * 1000),
+    )
+
+
+def _latest_operations(project: Project) -> dict[str, Operation]:
+    """Return the latest operation of each target, where it is open or failed: what a list shows beside the stack."""
+    latest = Operation.objects.filter(project=project, target=OuterRef("target")).order_by("-version").values("pk")[:1]
+    mattering = Operation.objects.filter(
+        project=project,
+        target__startswith=live.BUCKET,
+        state__in=(State.WAITING, State.RUNNING, State.FAILED),
+        pk=Subquery(latest),
+    )
+    return {operation.target: operation for operation in mattering.select_related("author", "project")}
+
+
+def _with_versions(project: Project, shown: list[Bucket]) -> list[Bucket]:
+    """Return the shown buckets with the version of their latest operation, whatever became of it."""
+    found = dict(
+        Operation.objects.filter(project=project, target__in=[bucket.item for bucket in shown])
+        .values_list("target")
+        .annotate(Max("version"))
+    )
+    return [replace(bucket, operation_version=found.get(bucket.item, 0)) for bucket in shown]
+
+
+def _matches(bucket: Bucket, query: Query) -> bool:
+    if query.state and bucket.tone != query.state:
+        return False
+    if not query.search:
+        return True
+    spec = bucket.spec
+    text = " ".join([bucket.name, *((spec.purpose, spec.owner) if spec else ())]).lower()
+    return all(word in text for word in query.search.lower().split())

@@ -1,0 +1,58 @@
+"""The buckets of a mirrored project, decoded once per revision: what lists sort, filter and look up in."""
+
+from collections.abc import Mapping, Sequence
+
+from dynamodb_cache.collections import Row, Snapshot
+from projects.stacks.mirror import MirroredStack
+from projects.stacks.naming import Kind
+
+
+def stacks(snapshot: Snapshot) -> Mapping[str, MirroredStack]:
+    """Return every mirrored stack by its id."""
+    return snapshot.derive("stacks", lambda held: {key: MirroredStack.of_row(row) for key, row in held.rows.items()})
+
+
+def buckets(snapshot: Snapshot) -> Mapping[str, MirroredStack]:
+    """Return the bucket stacks by bucket name; of two that claim one name, the one that is not failing."""
+    return snapshot.derive("buckets", _by_name)
+
+
+def _by_name(snapshot: Snapshot) -> Mapping[str, MirroredStack]:
+    found: dict[str, MirroredStack] = {}
+    for stack in stacks(snapshot).values():
+        if stack.kind != Kind.BUCKET:
+            continue
+        name = bucket_name_of(stack)
+        other = found.get(name)
+        if other is None or (stack.status.deletable_only, other.observed_at) < (
+            other.status.deletable_only,
+            stack.observed_at,
+        ):
+            found[name] = stack
+    return found
+
+
+def bucket_name_of(stack: MirroredStack) -> str:
+    """Return a bucket's name; the stack's own while only that is known."""
+    return stack.spec.name if stack.spec else stack.name
+
+
+SORTS = ("name", "status", "changed", "owner")
+
+
+def order(snapshot: Snapshot, sort: str, *, descending: bool) -> Sequence[str]:
+    """Return the stack ids in an order that is computed once per revision."""
+    known = stacks(snapshot)
+
+    def key(row: Row) -> tuple[str, str]:
+        stack = known[row.key]
+        name = bucket_name_of(stack)
+        if sort == "status":
+            return stack.status.words, name
+        if sort == "changed":
+            return stack.updated_at, name
+        if sort == "owner":
+            return (stack.spec.owner if stack.spec else ""), name
+        return name, stack.stack_id
+
+    return snapshot.order(f"buckets:{sort}", key, reverse=descending)

@@ -1,0 +1,1 @@
+"""Pages of projects: each view checks who asks, calls one action, renders."""

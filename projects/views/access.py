@@ -1,0 +1,46 @@
+"""Who may open a page. Another project's page answers exactly like one that does not exist (S7)."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+
+from people.models import Person
+from projects.models import Project
+
+View = Callable[..., HttpResponse]
+
+
+def person_of(request: HttpRequest) -> Person:
+    """Return who asks; the middleware lets nobody else through."""
+    if not isinstance(request.user, Person):
+        raise PermissionDenied
+    return request.user
+
+
+def project_page(view: View) -> View:
+    """Hand the view the project that the address names, when the person may see it."""
+
+    @wraps(view)
+    def with_project(request: HttpRequest, slug: str, **named: Any) -> HttpResponse:
+        project = get_object_or_404(Project.objects.visible_to(person_of(request)), slug=slug)
+        return view(request, project, **named)
+
+    return with_project
+
+
+def changing_page(view: View) -> View:
+    """The same, for managers and owners; a viewer gets 403 with words."""
+
+    @wraps(view)
+    def with_right(request: HttpRequest, project: Project, **named: Any) -> HttpResponse:
+        if not person_of(request).has_perm("projects.change_bucket", project):
+            raise PermissionDenied(
+                f"Viewers may look at {project.name}, but not change it. An owner can give you the right."
+            )
+        return view(request, project, **named)
+
+    return project_page(with_right)

@@ -1,0 +1,180 @@
+"""The list of buckets, one bucket, and the forms that change it."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from projects import bucket_pages
+from projects.actions import buckets
+from projects.actions.buckets import Asker
+from projects.bucket_pages import Bucket, Query
+from projects.errors import NameTaken, ProjectError
+from projects.forms import BucketForm, DeleteForm, KeyedForm, new_request_key
+from projects.models import Operation, Project
+from projects.stacks import mirror, rebuild
+from projects.stacks.changes import in_words
+from projects.stacks.naming import bucket_name
+from projects.stacks.spec import BucketSpec, InvalidSpec
+from projects.views.access import changing_page, person_of, project_page
+
+SHOWN_OPERATIONS = 20
+
+
+@require_safe
+@project_page
+def bucket_list(request: HttpRequest, project: Project) -> HttpResponse:
+    """The project's buckets; sorting, filter, search and page stand in the address."""
+    page = bucket_pages.page(project, Query.of(request.GET))
+    if not page.complete:
+        rebuild.ask(project)
+    template = "projects/_bucket_list.html" if request.headers.get("HX-Request") else "projects/bucket_list.html"
+    return render(request, template, {"project": project, "page": page, "states": bucket_pages.STATES})
+
+
+@require_safe
+@project_page
+def bucket_row(request: HttpRequest, project: Project, name: str) -> HttpResponse:
+    """One row, for the live update; empty when the bucket is gone, so that its row goes."""
+    bucket = bucket_pages.find(project, name)
+    if bucket is None:
+        return HttpResponse("")
+    return render(request, "projects/_bucket_row.html", {"project": project, "bucket": bucket})
+
+
+@require_safe
+@project_page
+def bucket_detail(request: HttpRequest, project: Project, name: str) -> HttpResponse:
+    """One bucket: what it is for, who changes it, what was changed."""
+    bucket = _found(project, name)
+    operations = Operation.objects.filter(project=project, target=bucket.item).select_related("author", "project")
+    context = {
+        "project": project,
+        "bucket": bucket,
+        "operations": operations.order_by("-created_at")[:SHOWN_OPERATIONS],
+    }
+    template = "projects/_bucket_detail.html" if request.headers.get("HX-Request") else "projects/bucket_detail.html"
+    return render(request, template, context)
+
+
+@require_safe
+@project_page
+def bucket_technical(request: HttpRequest, project: Project, name: str) -> HttpResponse:
+    """ARNs, template and raw events, read when somebody asks for them."""
+    bucket = _found(project, name)
+    stack = bucket.stack
+    context = {
+        "project": project,
+        "bucket": bucket,
+        "template": mirror.kept_template(project, stack.stack_id) if stack else "",
+        "events": mirror.kept_events(project, stack.stack_id) if stack else [],
+    }
+    return render(request, "projects/bucket_technical.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@changing_page
+def bucket_create(request: HttpRequest, project: Project) -> HttpResponse:
+    """Ask for a new bucket."""
+    again = _failed_creation(project, request.GET.get("again", ""))
+    initial = {"owner": person_of(request).email, "request_key": new_request_key()}
+    if again is not None:
+        initial |= BucketForm.initial_of(again)
+    form = BucketForm(request.POST or None, project=project, initial=initial)
+    if form.is_valid():
+        try:
+            return redirect(buckets.create(project, form.spec(), by=_asker(request, form)))
+        except NameTaken as refusal:
+            form.add_error("label", str(refusal))
+        except ProjectError as refusal:
+            form.add_error(None, str(refusal))
+    return _form_page(request, "projects/bucket_create.html", form, {"project": project})
+
+
+@require_safe
+@changing_page
+def bucket_name_check(request: HttpRequest, project: Project) -> HttpResponse:
+    """Say while somebody types what the final name will be, and whether it is free."""
+    label = request.GET.get("label", "").strip()
+    name = bucket_name(project.bucket_prefix, label, project.account_id, project.region)
+    problem = ""
+    if label:
+        spec = BucketSpec(name=name, label=label, purpose="-", owner="a@example.com")
+        found = spec.validate()
+        problem = found.get("label") or found.get("name") or buckets.taken_by(project, name)
+    return render(request, "projects/_name_check.html", {"name": name, "label": label, "problem": problem})
+
+
+@require_http_methods(["GET", "POST"])
+@changing_page
+def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpResponse:
+    """Change a bucket: first what will change, in words, then the asking."""
+    bucket = _found(project, name)
+    standing = bucket.stack.spec if bucket.stack else None
+    if standing is None or bucket.stack is None:
+        raise Http404
+    initial = {
+        **BucketForm.initial_of(standing),
+        "request_key": new_request_key(),
+        "base": bucket.stack.fingerprint,
+        "before": standing.to_document(),
+    }
+    form = BucketForm(request.POST or None, project=project, standing=standing, initial=initial)
+    context: dict[str, Any] = {"project": project, "bucket": bucket}
+    if form.is_valid():
+        try:
+            before = form.based_on() or standing
+        except InvalidSpec as odd:
+            raise ValidationError("The form was sent incomplete.") from odd
+        context["changes"] = in_words(before, form.spec())
+        context["moved"] = before != standing and in_words(before, standing)
+        if "confirmed" in request.POST:
+            try:
+                base = form.cleaned_data["base"]
+                return redirect(buckets.change(project, before, form.spec(), base, by=_asker(request, form)))
+            except ProjectError as refusal:
+                form.add_error(None, str(refusal))
+        elif context["changes"]:
+            return render(request, "projects/bucket_confirm.html", {**context, "form": form})
+        else:
+            form.add_error(None, "Nothing is different from what stands now.")
+    return _form_page(request, "projects/bucket_edit.html", form, context)
+
+
+@require_http_methods(["GET", "POST"])
+@changing_page
+def bucket_delete(request: HttpRequest, project: Project, name: str) -> HttpResponse:
+    """Delete an empty bucket, after typing its name."""
+    bucket = _found(project, name)
+    form = DeleteForm(request.POST or None, label=bucket.label, initial={"request_key": new_request_key()})
+    if form.is_valid():
+        try:
+            return redirect(buckets.delete(project, bucket.name, by=_asker(request, form)))
+        except ProjectError as refusal:
+            form.add_error(None, str(refusal))
+    return _form_page(request, "projects/bucket_delete.html", form, {"project": project, "bucket": bucket})
+
+
+def _found(project: Project, name: str) -> Bucket:
+    bucket = bucket_pages.find(project, name)
+    if bucket is None:
+        raise Http404
+    return bucket
+
+
+def _asker(request: HttpRequest, form: KeyedForm) -> Asker:
+    return Asker(person_of(request), form.cleaned_data["request_key"], form.cleaned_data["reason"])
+
+
+def _failed_creation(project: Project, operation_id: str) -> BucketSpec | None:
+    """Return what was typed for a creation that failed, to begin again from."""
+    found = Operation.id_of_token(operation_id)
+    operation = Operation.objects.filter(pk=found, project=project, after__isnull=False).first() if found else None
+    return BucketSpec.from_document(operation.after) if operation and operation.after else None
+
+
+def _form_page(request: HttpRequest, template: str, form: KeyedForm, context: dict[str, Any]) -> HttpResponse:
+    """Render a form; one that was refused answers 422, so that no cache or script takes it for a success."""
+    return render(request, template, {**context, "form": form}, status=422 if form.errors else 200)

@@ -1,0 +1,88 @@
+"""One operation: who, why, what, how far. Its address is permanent."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from projects.actions import operations
+from projects.errors import ProjectError
+from projects.models import Action, Operation, Project
+from projects.stacks.changes import in_words
+from projects.stacks.spec import BucketSpec
+from projects.stacks.steps import WORDS
+from projects.views.access import changing_page, person_of, project_page
+
+
+@require_safe
+@project_page
+def operation_detail(request: HttpRequest, project: Project, pk: UUID) -> HttpResponse:
+    """The operation with its timeline."""
+    operation = _operation(project, pk)
+    context = {
+        "project": project,
+        "operation": operation,
+        "steps": [(WORDS[step.name], step) for step in operation.steps.filter(attempt=operation.attempt)],
+        "earlier": operation.attempt - 1,
+        "asked": _asked(operation),
+        "before_it": _before_it(operation),
+    }
+    template = "projects/_operation.html" if request.headers.get("HX-Request") else "projects/operation.html"
+    return render(request, template, context)
+
+
+def _asked(operation: Operation) -> list[str]:
+    """Return what was asked for, in words."""
+    if operation.action == Action.CHANGE and operation.before and operation.after:
+        return in_words(BucketSpec.from_document(operation.before), BucketSpec.from_document(operation.after))
+    if operation.action == Action.CREATE and operation.after:
+        spec = BucketSpec.from_document(operation.after)
+        return [
+            f"Purpose: {spec.purpose}",
+            f"Owner: {spec.owner}",
+            f"Files: {spec.retention.words.lower()}",
+            f"Old versions: kept {spec.versions_days} days",
+            *(f"Tag {key}: {value}" for key, value in spec.tags),
+        ]
+    return []
+
+
+def _before_it(operation: Operation) -> Operation | None:
+    """Return the operation that this one waits for."""
+    if not operation.is_open:
+        return None
+    ahead = Operation.objects.filter(project=operation.project, target=operation.target).open()  # type: ignore[attr-defined]
+    found: Operation | None = (
+        ahead.filter(created_at__lt=operation.created_at).select_related("author").order_by("created_at").first()
+    )
+    return found
+
+
+@require_POST
+@changing_page
+def operation_retry(request: HttpRequest, project: Project, pk: UUID) -> HttpResponse:
+    """Try a failed operation again with everything that was typed."""
+    operation = _operation(project, pk)
+    try:
+        operations.retry(operation, by=person_of(request))
+    except ProjectError as refusal:
+        messages.error(request, str(refusal))
+    return redirect(operation)
+
+
+@require_POST
+@changing_page
+def operation_cancel(request: HttpRequest, project: Project, pk: UUID) -> HttpResponse:
+    """Cancel an operation that waits."""
+    operation = _operation(project, pk)
+    try:
+        operations.cancel(operation, by=person_of(request))
+    except ProjectError as refusal:
+        messages.error(request, str(refusal))
+    return redirect(operation)
+
+
+def _operation(project: Project, pk: UUID) -> Operation:
+    return get_object_or_404(Operation.objects.select_related("author", "project"), project=project, pk=pk)
