@@ -131,11 +131,13 @@ class DataPlane:
             return answer
         try:
             deadline = time.monotonic() + asked.wait_seconds
-            while asked is not None and not asked.found and not self._stopping.is_set():
+            while asked is not None and not asked.found:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break
-                asked.wait(min(left, LOOK_UP_SECONDS))
+                asked.wait(min(left, LOOK_UP_SECONDS), self._stopping)
+                if self._stopping.is_set():
+                    break
                 answer, asked = self._receive_once(request)
         finally:
             self._polls.release()

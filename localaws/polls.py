@@ -19,14 +19,14 @@ class Asked:
     wait_seconds: int
     found: bool
 
-    def wait(self, seconds: float) -> None:
-        """Return when a message may be there, at the latest after these seconds."""
+    def wait(self, seconds: float, stopping: threading.Event) -> None:
+        """Return when a message may be there or all shall end, at the latest after these seconds."""
         end = time.monotonic() + seconds
         if self.queue.messages:
             # Visible and yet not given: its FIFO group is blocked, so only time helps.
             time.sleep(min(PAUSE_SECONDS, seconds))
             return
-        while not self.queue.messages and (left := end - time.monotonic()) > 0:
+        while not (self.queue.messages or stopping.is_set()) and (left := end - time.monotonic()) > 0:
             self.queue.wait_for_messages(min(PAUSE_SECONDS, left))
 
 

@@ -47,7 +47,7 @@ class LocalAWS:
         self._server: Any = None
         self._sockets: dict[int, Any] = {}
         self._thread: threading.Thread | None = None
-        self._hosts: set[str] = set()
+        self.port = 0
         moto = DomainDispatcherApplication(create_backend_app)
         self.data_plane = DataPlane(moto, self.faults)
         self.front = FrontDoor(self.data_plane, self._cloudformation, home_account=HOME_ACCOUNT)
@@ -150,11 +150,10 @@ class LocalAWS:
             asyncore_use_poll=True,
             ident=None,
         )
-        found = int(self._server.effective_port)
-        self._hosts = {f"127.0.0.1:{found}", f"localhost:{found}"}
+        self.port = int(self._server.effective_port)
         self._thread = threading.Thread(target=self._server.run, name="localaws-server", daemon=True)
         self._thread.start()
-        return found
+        return self.port
 
     def stop(self) -> None:
         """Stop what runs, write the last state, then close the port: who got an answer finds it in the state."""
@@ -170,7 +169,8 @@ class LocalAWS:
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Let in what is no web page, and answer control calls."""
-        if "HTTP_ORIGIN" in environ or environ.get("HTTP_HOST", "") not in self._hosts:
+        hosts = {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
+        if "HTTP_ORIGIN" in environ or environ.get("HTTP_HOST", "") not in hosts:
             return _answer(start_response, "403 Forbidden", _words("This port is not for web pages."))
         path = environ.get("PATH_INFO", "/")
         if path == "/_localaws/ready":

@@ -25,10 +25,12 @@ REGION = "eu-west-1"
 PATIENCE_SECONDS = 20
 ROOT = Path(__file__).parents[2]
 
+_session = boto3.session.Session()  # one: it keeps the models that it has read
+
 
 def connect(port: int, keys: Credentials, service: str, region: str = REGION) -> Any:
     """Return a boto3 client of a local AWS on a port; it never tries twice."""
-    client = boto3.session.Session().client(  # type: ignore[call-overload]
+    client = _session.client(  # type: ignore[call-overload]
         service,
         region_name=region,
         endpoint_url=f"http://127.0.0.1:{port}",

@@ -1,0 +1,114 @@
+"""Each repair of moto. A test that fails after an upgrade of moto says which repair to mend, or to drop."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from localaws import repairs
+from localaws.callers import Credentials
+from localaws.server import LocalAWS
+from tests.localaws.conftest import HOME, connect
+from tests.localaws.test_restart import letting_sns_send, policy
+
+QUEUE = f"arn:aws:sqs:eu-west-1:{HOME}:events"
+
+
+@pytest.fixture
+def home(localaws: LocalAWS) -> Callable[[str], Any]:
+    return lambda service: connect(localaws.port, localaws.home, service)
+
+
+@pytest.fixture
+def member(localaws: LocalAWS, home: Callable[[str], Any]) -> Callable[[str], Any]:
+    organizations = home("organizations")
+    organizations.create_organization(FeatureSet="ALL")
+    account = organizations.create_account(AccountName="A", Email="a@example.com")["CreateAccountStatus"]["AccountId"]
+    role = f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole"
+    found = home("sts").assume_role(RoleArn=role, RoleSessionName="ana")["Credentials"]
+    keys = Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+    return lambda service: connect(localaws.port, keys, service)
+
+
+@pytest.fixture
+def queue(home: Callable[[str], Any]) -> str:
+    attributes = {"Policy": letting_sns_send(QUEUE)}
+    return str(home("sqs").create_queue(QueueName="events", Attributes=attributes)["QueueUrl"])
+
+
+def bodies(sqs: Any, url: str) -> list[str]:
+    return [one["Body"] for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])]
+
+
+def test_repairs_are_applied_once() -> None:
+    before = repairs.Subscription.publish
+    repairs.apply()
+    assert repairs.Subscription.publish is before
+
+
+def test_sns_delivers_to_the_queues_own_account(home: Any, member: Any, queue: str) -> None:
+    topic = member("sns").create_topic(Name="t")["TopicArn"]
+    # Of the same name in the topic's account: moto would deliver to this one.
+    decoy = member("sqs").create_queue(QueueName="events")["QueueUrl"]
+    member("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=QUEUE)
+    [asked] = bodies(home("sqs"), queue)
+    home("sqs").purge_queue(QueueUrl=queue)
+    member("sns").confirm_subscription(TopicArn=topic, Token=json.loads(asked)["Token"])
+    member("sns").publish(TopicArn=topic, Message="news")
+    [news] = bodies(home("sqs"), queue)
+    assert json.loads(news)["Message"] == "news"
+    assert json.loads(news)["TopicArn"] == topic
+    assert bodies(member("sqs"), decoy) == []
+
+
+def test_a_foreign_subscription_waits_for_its_confirmation(home: Any, member: Any, queue: str) -> None:
+    topic = member("sns").create_topic(Name="t")["TopicArn"]
+    member("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=QUEUE)
+    member("sns").publish(TopicArn=topic, Message="too early")
+    [only] = bodies(home("sqs"), queue)
+    assert json.loads(only)["Type"] == "SubscriptionConfirmation"
+
+
+def test_subscriptions_sign_with_one_key(home: Any, queue: str) -> None:
+    sns = home("sns")
+    topics = [sns.create_topic(Name=name)["TopicArn"] for name in ("a", "b")]
+    for topic in topics:
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=QUEUE)
+        sns.publish(TopicArn=topic, Message="signed")
+    first, second = subscriptions_of(topics)
+    assert first.private_key() is second.private_key()
+    assert all(json.loads(body)["Signature"] for body in bodies(home("sqs"), queue))
+
+
+def subscriptions_of(topics: list[str]) -> list[Any]:
+    from moto.sns.models import sns_backends
+
+    found = sns_backends[HOME]["eu-west-1"].subscriptions.values()
+    return [one for one in found if one.topic_arn in topics]
+
+
+def test_receiving_does_not_sleep_in_moto(localaws: LocalAWS, home: Any, queue: str) -> None:
+    from moto.sqs.models import sqs_backends
+
+    began = time.perf_counter()
+    assert sqs_backends[HOME]["eu-west-1"].receive_message("events", 1, 5, 30) == []
+    assert time.perf_counter() - began < 1
+
+
+def test_bucket_policies_are_judged_by_the_front_door_alone(home: Any, localaws: LocalAWS) -> None:
+    s3 = home("s3")
+    s3.create_bucket(Bucket="acme-p", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    unmet = policy(
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::acme-p/*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    )
+    s3.put_bucket_policy(Bucket="acme-p", Policy=unmet)
+    s3.put_object(Bucket="acme-p", Key="k", Body=b"x")
+    assert s3.get_object(Bucket="acme-p", Key="k")["Body"].read() == b"x"
