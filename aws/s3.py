@@ -126,6 +126,10 @@ _POSTURE: tuple[tuple[str, str, Callable[[Any, str], bool]], ...] = (
 )
 
 
+PROTECTION = tuple(words for _title, words, _check in _POSTURE)
+"""What `Buckets.posture` looks for, in words."""
+
+
 def block_public_access(client: Any, account_id: str) -> None:
     """Switch the account's public access block on; there is no CloudFormation type for it. Client: s3control."""
     with aws_errors():

@@ -10,7 +10,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,109 +18,233 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Project',
+            name="Project",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(help_text='In addresses; cannot be changed later.', max_length=40, unique=True)),
-                ('name', models.CharField(max_length=80, unique=True)),
-                ('purpose', models.CharField(blank=True, max_length=200)),
-                ('account_id', models.CharField(max_length=12, unique=True, validators=[django.core.validators.RegexValidator('^\\d{12}$', 'An account id has 12 digits.')], verbose_name='AWS account')),
-                ('region', models.CharField(default='eu-west-1', max_length=24, validators=[django.core.validators.RegexValidator('^[a-z]{2}(-[a-z]+)+-\\d$', 'Such as eu-west-1.')])),
-                ('external_id', models.CharField(default=projects.models.project.new_external_id, editable=False, max_length=64, unique=True)),
-                ('bucket_prefix', models.CharField(help_text="Every bucket's name starts with it.", max_length=20, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9]*(-[a-z0-9]+)*$', 'Small letters, digits and single hyphens.')])),
-                ('state', models.CharField(choices=[('onboarding', 'Being set up'), ('active', 'Active'), ('frozen', 'Frozen by staff')], default='onboarding', max_length=12)),
-                ('frozen_reason', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "slug",
+                    models.SlugField(help_text="In addresses; cannot be changed later.", max_length=40, unique=True),
+                ),
+                ("name", models.CharField(max_length=80, unique=True)),
+                ("purpose", models.CharField(blank=True, max_length=200)),
+                (
+                    "account_id",
+                    models.CharField(
+                        max_length=12,
+                        unique=True,
+                        validators=[django.core.validators.RegexValidator("^\\d{12}$", "An account id has 12 digits.")],
+                        verbose_name="AWS account",
+                    ),
+                ),
+                (
+                    "region",
+                    models.CharField(
+                        default="eu-west-1",
+                        max_length=24,
+                        validators=[
+                            django.core.validators.RegexValidator("^[a-z]{2}(-[a-z]+)+-\\d$", "Such as eu-west-1.")
+                        ],
+                    ),
+                ),
+                (
+                    "external_id",
+                    models.CharField(
+                        default=projects.models.project.new_external_id, editable=False, max_length=64, unique=True
+                    ),
+                ),
+                (
+                    "bucket_prefix",
+                    models.CharField(
+                        help_text="Every bucket's name starts with it.",
+                        max_length=20,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "Small letters, digits and single hyphens."
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("onboarding", "Being set up"), ("active", "Active"), ("frozen", "Frozen by staff")],
+                        default="onboarding",
+                        max_length=12,
+                    ),
+                ),
+                ("frozen_reason", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Operation',
+            name="Operation",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('request_key', models.CharField(max_length=64, unique=True)),
-                ('action', models.CharField(choices=[('create', 'Create'), ('change', 'Change'), ('delete', 'Delete')], max_length=8)),
-                ('target', models.CharField(max_length=140)),
-                ('before', models.JSONField(blank=True, help_text='The spec that the form was based on.', null=True)),
-                ('after', models.JSONField(blank=True, help_text='The spec that was asked for.', null=True)),
-                ('base_fingerprint', models.CharField(blank=True, help_text='SHA-256 of the template that `before` came from.', max_length=64)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('succeeded', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='waiting', max_length=10)),
-                ('attempt', models.PositiveSmallIntegerField(default=1)),
-                ('step', models.CharField(blank=True, max_length=20)),
-                ('step_due_at', models.DateTimeField(blank=True, null=True)),
-                ('leased_until', models.DateTimeField(blank=True, null=True)),
-                ('rebases', models.PositiveSmallIntegerField(default=0, help_text='How often the base moved under this attempt.')),
-                ('stack_name', models.CharField(blank=True, max_length=128)),
-                ('stack_id', models.CharField(blank=True, max_length=300)),
-                ('change_set_id', models.CharField(blank=True, max_length=400)),
-                ('cause', models.TextField(blank=True, help_text='Why it failed, in words, the root cause first.')),
-                ('outcome', models.TextField(blank=True, help_text='What was done, in words.')),
-                ('version', models.BigIntegerField(default=0)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('settled_at', models.DateTimeField(blank=True, null=True)),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='operations', to=settings.AUTH_USER_MODEL)),
-                ('depends_on', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='dependents', to='projects.operation')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='operations', to='projects.project')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("request_key", models.CharField(max_length=64, unique=True)),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("create", "Create"), ("change", "Change"), ("delete", "Delete")], max_length=8
+                    ),
+                ),
+                ("target", models.CharField(max_length=140)),
+                ("before", models.JSONField(blank=True, help_text="The spec that the form was based on.", null=True)),
+                ("after", models.JSONField(blank=True, help_text="The spec that was asked for.", null=True)),
+                (
+                    "base_fingerprint",
+                    models.CharField(
+                        blank=True, help_text="SHA-256 of the template that `before` came from.", max_length=64
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("running", "Running"),
+                            ("succeeded", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("attempt", models.PositiveSmallIntegerField(default=1)),
+                ("step", models.CharField(blank=True, max_length=20)),
+                ("step_due_at", models.DateTimeField(blank=True, null=True)),
+                ("leased_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "rebases",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="How often the base moved under this attempt."
+                    ),
+                ),
+                ("stack_name", models.CharField(blank=True, max_length=128)),
+                ("stack_id", models.CharField(blank=True, max_length=300)),
+                ("change_set_id", models.CharField(blank=True, max_length=400)),
+                ("cause", models.TextField(blank=True, help_text="Why it failed, in words, the root cause first.")),
+                ("outcome", models.TextField(blank=True, help_text="What was done, in words.")),
+                ("version", models.BigIntegerField(default=0)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("settled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="operations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "depends_on",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="dependents",
+                        to="projects.operation",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="operations", to="projects.project"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('manager', 'Manager'), ('owner', 'Owner')], default='manager', max_length=8)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='projects.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("viewer", "Viewer"), ("manager", "Manager"), ("owner", "Owner")],
+                        default="manager",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="projects.project"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['project', 'person'],
+                "ordering": ["project", "person"],
             },
         ),
         migrations.CreateModel(
-            name='OperationStep',
+            name="OperationStep",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('attempt', models.PositiveSmallIntegerField()),
-                ('name', models.CharField(max_length=20)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('note', models.TextField(blank=True)),
-                ('failed', models.BooleanField(default=False)),
-                ('operation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='projects.operation')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("attempt", models.PositiveSmallIntegerField()),
+                ("name", models.CharField(max_length=20)),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("note", models.TextField(blank=True)),
+                ("failed", models.BooleanField(default=False)),
+                (
+                    "operation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="projects.operation"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['attempt', 'started_at', 'pk'],
-                'constraints': [models.UniqueConstraint(fields=('operation', 'attempt', 'name'), name='one_row_per_step')],
+                "ordering": ["attempt", "started_at", "pk"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("operation", "attempt", "name"), name="one_row_per_step")
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='operation',
-            index=models.Index(fields=['project', 'target', '-version'], name='projects_op_project_5e0d05_idx'),
+            model_name="operation",
+            index=models.Index(fields=["project", "target", "-version"], name="projects_op_project_5e0d05_idx"),
         ),
         migrations.AddIndex(
-            model_name='operation',
-            index=models.Index(fields=['state', 'step_due_at'], name='projects_op_state_5f3859_idx'),
+            model_name="operation",
+            index=models.Index(fields=["state", "step_due_at"], name="projects_op_state_5f3859_idx"),
         ),
         migrations.AddIndex(
-            model_name='operation',
-            index=models.Index(fields=['stack_id'], name='projects_op_stack_i_a15a96_idx'),
+            model_name="operation",
+            index=models.Index(fields=["stack_id"], name="projects_op_stack_i_a15a96_idx"),
         ),
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'running')), fields=('project', 'target'), name='one_running_per_target'),
+            model_name="operation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "running")), fields=("project", "target"), name="one_running_per_target"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.UniqueConstraint(condition=models.Q(('action', 'create'), ('state__in', ['waiting', 'running'])), fields=('project', 'target'), name='one_open_creation_per_target'),
+            model_name="operation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("action", "create"), ("state__in", ["waiting", "running"])),
+                fields=("project", "target"),
+                name="one_open_creation_per_target",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('project', 'person'), name='one_role_per_member'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("project", "person"), name="one_role_per_member"),
         ),
     ]

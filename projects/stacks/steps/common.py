@@ -53,7 +53,11 @@ def make_change_set(work: Work, template: Template, base: str, look: str, **save
     work.save(base_fingerprint=base, change_set_id=name, **saved)
     try:
         found = work.stacks.create_change_set(
-            work.operation.stack_id, name, body_of(template), token=work.token(look), resource_types=RESOURCE_TYPES[Kind.BUCKET]
+            work.operation.stack_id,
+            name,
+            body_of(template),
+            token=work.token(look),
+            resource_types=RESOURCE_TYPES[Kind.BUCKET],
         )
     except NoUpdates:
         return Done("Nothing had to be changed: it stands as asked for already.")

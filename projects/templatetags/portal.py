@@ -1,0 +1,78 @@
+"""Times with their zone, durations, and addresses that keep the rest of the query."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+
+register = template.Library()
+
+
+@register.filter
+def moment(value: Any) -> str:
+    """Return a time as an element: unambiguous, with its zone."""
+    if isinstance(value, int | float):
+        value = datetime.fromtimestamp(value, tz=timezone.get_current_timezone())
+    if not isinstance(value, datetime):
+        return ""
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), local.strftime("%d %b %Y %H:%M:%S %Z")
+    )
+
+
+@register.filter
+def clock(value: Any) -> str:
+    """Return the time of day with its zone."""
+    if not isinstance(value, datetime):
+        return ""
+    local = timezone.localtime(value)
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), local.strftime("%H:%M %Z"))
+
+
+@register.simple_tag
+def duration(start: datetime | None, end: datetime | None) -> str:
+    """Return how long something took: "under 1 s", "12 s", "3 min 5 s"; up to now when it has not ended."""
+    if start is None:
+        return ""
+    seconds = max(((end or timezone.now()) - start) / timedelta(seconds=1), 0)
+    if seconds < 1:
+        return "under 1 s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@register.simple_tag(takes_context=True)
+def with_query(context: template.Context, **changes: Any) -> str:
+    """Return the present address's query with some parameters changed; empty ones are left out."""
+    request: HttpRequest = context["request"]
+    query = request.GET.copy()
+    for name, value in changes.items():
+        if value in {None, ""}:
+            query.pop(name, None)
+        else:
+            query[name] = str(value)
+    return f"?{query.urlencode()}" if query else request.path
+
+
+@register.simple_tag
+def next_sort(column: str, sort: str, descending: bool) -> str:
+    """Return the sort that a click on a column asks for."""
+    return f"-{column}" if sort == column and not descending else column
+
+
+@register.simple_tag
+def aria_sort(column: str, sort: str, descending: bool) -> str:
+    """Return a column's aria-sort."""
+    if sort != column:
+        return "none"
+    return "descending" if descending else "ascending"
+
+
+@register.filter
+def may_change(person: Any, project: Any) -> bool:
+    """Tell whether a person may change a project's buckets."""
+    return bool(person.has_perm("projects.change_bucket", project))
