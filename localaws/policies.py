@@ -9,11 +9,17 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 Context = Mapping[str, str | list[str]]
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_LITERALS = {"*": "*", "?": "?", "$": "$"}  # "${*}" is a star and no wildcard
+# Stand for a literal star and question mark: no ARN holds such a letter.
+_STAR, _MARK = "\ue000", "\ue001"
+_WILD = {"*": ".*", "?": ".", _STAR: r"\*", _MARK: r"\?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +64,16 @@ def allowed(policies: Iterable[str], request: Request) -> bool:
 
 
 def _applies(statement: Mapping[str, Any], request: Request, resource: str, *, unknown: bool) -> bool:
+    held = {name.lower(): value for name, value in request.context.items()}
     return (
         _principal_matches(statement, request)
-        and _in(statement, "Action", request.action, fold=True)
-        and _in(statement, "Resource", resource)
-        and _conditions_hold(statement.get("Condition", {}), request.context, unknown=unknown)
+        and _in(statement, "Action", request.action, held, fold=True)
+        and _in(statement, "Resource", resource, held)
+        and all(
+            _condition_holds(operator, wanted, held.get(key.lower()), held, unknown=unknown)
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, wanted in keys.items()
+        )
     )
 
 
@@ -77,15 +88,35 @@ def like(text: str, pattern: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _expression(pattern: str) -> str:
-    return "".join(".*" if letter == "*" else "." if letter == "?" else re.escape(letter) for letter in pattern)
+    return "".join(_WILD.get(letter) or re.escape(letter) for letter in pattern)
 
 
-def _in(statement: Mapping[str, Any], name: str, value: str, *, fold: bool = False) -> bool:
+def arn_like(text: str, pattern: str) -> bool:
+    """Match an ARN part by part: a wildcard in a condition does not reach over a colon."""
+    parts, patterns = text.split(":", 5), pattern.split(":", 5)
+    return len(parts) == len(patterns) and all(map(like, parts, patterns))
+
+
+def _filled(pattern: str, held: Context) -> str | None:
+    """Put values in the place of policy variables, their wildcards taken literally; None when one is unknown."""
+    if "${" not in pattern:
+        return pattern
+    filled = pattern
+    for variable in _VARIABLE.findall(pattern):
+        value = _LITERALS.get(variable) or held.get(variable.lower())
+        if not isinstance(value, str):
+            return None
+        filled = filled.replace(f"${{{variable}}}", value.replace("*", _STAR).replace("?", _MARK))
+    return filled
+
+
+def _in(statement: Mapping[str, Any], name: str, value: str, held: Context, *, fold: bool = False) -> bool:
     """Match an element or its Not form; without either (a trust policy's Resource) everything matches."""
     text = value.lower() if fold else value
 
     def found(patterns: Any) -> bool:
-        return any(like(text, pattern.lower() if fold else pattern) for pattern in _list(patterns))
+        filled = (_filled(pattern, held) for pattern in _list(patterns))
+        return any(one is not None and like(text, one.lower() if fold else one) for one in filled)
 
     if name in statement:
         return found(statement[name])
@@ -109,37 +140,29 @@ def _principals(value: Any) -> set[str]:
     return {one for names in value.values() for one in _list(names)}
 
 
-def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], context: Context, *, unknown: bool) -> bool:
-    held = {name.lower(): value for name, value in context.items()}
-    return all(
-        _condition_holds(operator, wanted, held.get(key.lower()), unknown=unknown)
-        for operator, keys in conditions.items()
-        for key, wanted in keys.items()
-    )
-
-
-def _condition_holds(operator: str, wanted: Any, value: str | list[str] | None, *, unknown: bool) -> bool:
+def _condition_holds(
+    operator: str, wanted: Any, value: str | list[str] | None, held: Context, *, unknown: bool
+) -> bool:
     quantifier, _, plain = operator.rpartition(":")
     if_exists = plain.endswith("IfExists")
     plain = plain.removesuffix("IfExists")
     if plain == "Null":
-        return (value is None) == (_list(wanted)[0].lower() == "true")
-    negated = plain.startswith(("StringNot", "ArnNot", "NumericNot", "DateNot", "NotIp"))
-    if value is None:
-        # AWS: an absent key fails a positive operator and satisfies a negated one.
-        return if_exists or negated or quantifier == "ForAllValues"
+        return str(value is None).lower() in {one.lower() for one in _list(wanted)}
     test = _OPERATORS.get(plain)
-    if test is None:
+    if test is None or quantifier not in {"", "ForAllValues", "ForAnyValue"}:
         return unknown
-    values = _list(value)
-    wanted_values = _list(wanted)
+    negated = plain.startswith(("StringNot", "ArnNot", "NumericNot", "DateNot", "NotIp"))
+    if value is None or value == []:
+        # AWS: an absent key fails a positive operator and satisfies a negated one; ForAnyValue needs some value.
+        return if_exists or quantifier == "ForAllValues" or (negated and quantifier != "ForAnyValue")
+    patterns = [one for one in (_filled(pattern, held) for pattern in _list(wanted)) if one is not None]
 
     def one(found: str) -> bool:
-        matches = (_tested(test, found, pattern, unknown=unknown) for pattern in wanted_values)
+        matches = (_tested(test, found, pattern, unknown=unknown) for pattern in patterns)
         return all(matches) if negated else any(matches)
 
     each = quantifier == "ForAllValues" or (negated and quantifier != "ForAnyValue")
-    return all(map(one, values)) if each else any(map(one, values))
+    return all(map(one, _list(value))) if each else any(map(one, _list(value)))
 
 
 def _tested(test: Callable[[str, str], bool], found: str, pattern: str, *, unknown: bool) -> bool:
@@ -154,11 +177,11 @@ def _not(test: Callable[[str, str], bool]) -> Callable[[str, str], bool]:
 
 
 def _same(found: str, pattern: str) -> bool:
-    return found == pattern
+    return found == pattern.replace(_STAR, "*").replace(_MARK, "?")
 
 
 def _folded(found: str, pattern: str) -> bool:
-    return found.lower() == pattern.lower()
+    return _same(found.lower(), pattern.lower())
 
 
 def _in_network(found: str, pattern: str) -> bool:
@@ -170,7 +193,15 @@ def _number(compare: Callable[[float, float], bool]) -> Callable[[str, str], boo
 
 
 def _moment(compare: Callable[[datetime, datetime], bool]) -> Callable[[str, str], bool]:
-    return lambda found, pattern: compare(datetime.fromisoformat(found), datetime.fromisoformat(pattern))
+    return lambda found, pattern: compare(_instant(found), _instant(pattern))
+
+
+def _instant(text: str) -> datetime:
+    """Read ISO 8601 or seconds since 1970; without a zone it is UTC."""
+    if re.fullmatch(r"\d{9,12}", text):
+        return datetime.fromtimestamp(int(text), UTC)
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {
@@ -180,10 +211,10 @@ _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringNotEqualsIgnoreCase": _not(_folded),
     "StringLike": like,
     "StringNotLike": _not(like),
-    "ArnEquals": like,
-    "ArnLike": like,
-    "ArnNotEquals": _not(like),
-    "ArnNotLike": _not(like),
+    "ArnEquals": arn_like,
+    "ArnLike": arn_like,
+    "ArnNotEquals": _not(arn_like),
+    "ArnNotLike": _not(arn_like),
     "Bool": _folded,
     "NumericEquals": _number(lambda a, b: a == b),
     "NumericNotEquals": _number(lambda a, b: a != b),
@@ -191,8 +222,12 @@ _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "NumericLessThanEquals": _number(lambda a, b: a <= b),
     "NumericGreaterThan": _number(lambda a, b: a > b),
     "NumericGreaterThanEquals": _number(lambda a, b: a >= b),
+    "DateEquals": _moment(lambda a, b: a == b),
+    "DateNotEquals": _moment(lambda a, b: a != b),
     "DateLessThan": _moment(lambda a, b: a < b),
+    "DateLessThanEquals": _moment(lambda a, b: a <= b),
     "DateGreaterThan": _moment(lambda a, b: a > b),
+    "DateGreaterThanEquals": _moment(lambda a, b: a >= b),
     "IpAddress": _in_network,
     "NotIpAddress": _not(_in_network),
 }
