@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from aws.s3 import PROTECTION
 from projects import bucket_pages
 from projects.actions import buckets
 from projects.actions.buckets import Asker
@@ -54,6 +55,7 @@ def bucket_detail(request: HttpRequest, project: Project, name: str) -> HttpResp
         "project": project,
         "bucket": bucket,
         "operations": operations.order_by("-created_at")[:SHOWN_OPERATIONS],
+        "protection": [words[0].upper() + words[1:] for words in PROTECTION],
     }
     template = "projects/_bucket_detail.html" if request.headers.get("HX-Request") else "projects/bucket_detail.html"
     return render(request, template, context)
