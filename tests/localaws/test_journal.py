@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from localaws import state
-from localaws.dataplane import Gate
-from localaws.journal import Snapshot
+from localaws.dataplane import DataPlane, Gate
+from localaws.faults import Faults
+from localaws.journal import Journal, Snapshot
 from localaws.state import StateRefused
 from tests.localaws.conftest import Process, until
 
@@ -129,6 +130,22 @@ def test_a_write_leaves_the_old_file_when_it_fails(tmp_path: Path) -> None:
 
 
 # -- parts ------------------------------------------------------------------------------------------------------------
+
+
+class Working:
+    """An engine that is busy, then idle."""
+
+    def __init__(self, *idle: bool) -> None:
+        self._idle = list(idle)
+
+    def idle(self) -> bool:
+        return self._idle.pop(0)
+
+
+def test_a_stacks_last_step_is_saved_although_nothing_runs_any_more(tmp_path: Path) -> None:
+    engine: Any = Working(True, False, False, True, True)
+    journal = Journal(tmp_path, DataPlane(lambda *_: [], Faults()), engine)
+    assert [journal._is_due() for _ in range(5)] == [False, True, True, True, False]
 
 
 def test_locks_come_back_free() -> None:

@@ -13,12 +13,18 @@ from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
+import botocore.credentials
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.callers import Credentials
 from localaws.dataplane import LONG_POLLS
+from localaws.journal import shared_maps
 from localaws.server import LocalAWS
 from tests.localaws.conftest import ROOT, Process, connect, post, until
 
@@ -119,15 +125,19 @@ def test_reset_is_quick_and_keeps_the_home_key(localaws: LocalAWS, port: int) ->
     for number in range(20):
         s3.create_bucket(Bucket=f"b{number}-x", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         sqs.create_queue(QueueName=f"q{number}")
+    organizations = connect(port, localaws.home, "organizations")
+    organizations.create_organization(FeatureSet="ALL")
+    organizations.create_account(AccountName="A", Email="a@example.com")
     times = []
     for _ in range(3):
         began = time.perf_counter()
         localaws.reset()
         times.append(time.perf_counter() - began)
     assert min(times) < 0.05
+    assert not any(shared_maps().values())
     assert s3.list_buckets()["Buckets"] == []
     s3.create_bucket(Bucket="b0-x", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    connect(port, localaws.home, "organizations").create_organization(FeatureSet="ALL")
+    organizations.create_organization(FeatureSet="ALL")
 
 
 # -- long polls -------------------------------------------------------------------------------------------------------
@@ -174,6 +184,20 @@ def test_a_poll_without_news_ends_empty_after_its_time(localaws: LocalAWS, port:
         assert time.perf_counter() - began < 1.5
     with pytest.raises(ClientError, match="WaitTimeSeconds"):
         sqs.receive_message(QueueUrl=url, WaitTimeSeconds=21)
+
+
+def test_the_query_protocol_polls_too(localaws: LocalAWS, port: int) -> None:
+    url = make_queue(connect(port, localaws.home, "sqs"))
+    form = urlencode({"Action": "ReceiveMessage", "Version": "2012-11-05", "QueueUrl": url, "WaitTimeSeconds": "1"})
+    request = AWSRequest(
+        "POST", f"http://127.0.0.1:{port}/", {"Content-Type": "application/x-www-form-urlencoded"}, form
+    )
+    keys = botocore.credentials.Credentials(localaws.home.access_key_id, localaws.home.secret_access_key)
+    SigV4Auth(keys, "sqs", "eu-west-1").add_auth(request)
+    began = time.perf_counter()
+    with urlopen(Request(request.url, form.encode(), dict(request.headers)), timeout=20) as answer:
+        assert b"ReceiveMessageResult" in answer.read()
+    assert 0.9 < time.perf_counter() - began < 5
 
 
 def test_a_blocked_group_of_a_fifo_queue_does_not_spin(localaws: LocalAWS, port: int) -> None:
