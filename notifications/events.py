@@ -19,6 +19,8 @@ STACK_TYPE = "AWS::CloudFormation::Stack"
 STACK_ARN = re.compile(
     r"arn:aws[a-z-]*:cloudformation:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):stack/(?P<name>[A-Za-z][A-Za-z0-9-]*)/[0-9a-f-]{36}"
 )
+_RESOURCE_CHANGE = "CloudFormation Resource Status Change"
+_STACK_CHANGE = "CloudFormation Stack Status Change"
 _SHORT = r"[^'\n\r]*"
 _MESSAGE = re.compile(
     rf"StackId='(?P<stack_id>{_SHORT})'\n"
@@ -28,12 +30,13 @@ _MESSAGE = re.compile(
     rf"(?:Namespace='(?P<namespace>{_SHORT})'\n)?"
     rf"(?:PhysicalResourceId='(?P<physical_id>{_SHORT})'\n)?"
     rf"(?:PrincipalId='(?P<principal>{_SHORT})'\n)?"
-    rf"(?:ResourceProperties='[\s\S]*?'\n)?"
+    # Atomic: the first status line after the properties is the true one, whatever a reason below it imitates.
+    rf"(?>(?:ResourceProperties='[\s\S]*?'\n(?=ResourceStatus='))?)"
     rf"ResourceStatus='(?P<status>[A-Z_]+)'\n"
     rf"(?:ResourceStatusReason='(?P<reason>[\s\S]*)'\n)?"
     rf"ResourceType='(?P<resource_type>{_SHORT})'\n"
-    rf"StackName='(?P<stack_name>{_SHORT})'\n"
-    rf"(?:ClientRequestToken='(?P<token>{_SHORT})'\n?)?"
+    rf"StackName='(?P<stack_name>{_SHORT})'"
+    rf"(?:\nClientRequestToken='(?P<token>{_SHORT})')?\n?"
 )
 
 
@@ -92,7 +95,7 @@ def parse_envelope(body: str) -> Envelope:
     """Read a queue message's outer form. Raises UntrustedMessage for raw deliveries and anything unknown."""
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UntrustedMessage("not JSON: a raw delivery, or no message of ours") from error
     if not isinstance(document, dict):
         raise UntrustedMessage("not a JSON object")
@@ -120,26 +123,33 @@ def parse_event(text: str) -> StackEvent:
 def _of_eventbridge(text: str) -> StackEvent:
     try:
         entry = json.loads(text)
-        detail = entry["detail"]
-        told = detail["status-details"]
-        is_stack = entry["detail-type"] == "CloudFormation Stack Status Change"
-        if entry["source"] != "aws.cloudformation":
-            raise MalformedEvent("an EventBridge entry of another service")
-        found: Mapping[str, Any] = {
-            "stack_id": detail["stack-id"],
-            "stack_name": detail["stack-id"].split("/")[1],
-            "event_id": entry["id"],
-            "logical_id": detail.get("logical-resource-id", detail["stack-id"].split("/")[1]),
-            "physical_id": detail["stack-id"] if is_stack else detail.get("physical-resource-id", ""),
-            "resource_type": STACK_TYPE if is_stack else detail.get("resource-type", ""),
-            "status": told["status"],
-            "reason": told.get("status-reason", ""),
-            "token": detail.get("client-request-token"),
-            "principal": None,
-        }
-        return _event(found, at=_time(entry["time"], detail["stack-id"]))
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        stack_id = entry["detail"]["stack-id"]
+        kind = entry["detail-type"]
+        if entry["source"] != "aws.cloudformation" or kind not in {_STACK_CHANGE, _RESOURCE_CHANGE}:
+            raise MalformedEvent("an EventBridge entry of another kind")
+        found = _fields(entry, stack_id, is_stack=kind == _STACK_CHANGE)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise MalformedEvent("an EventBridge entry that is no stack event") from error
+    if not all(isinstance(value, str) for value in found.values()):
+        raise MalformedEvent("an EventBridge entry whose fields are no text")
+    return _event({**found, "principal": None}, at=_time(found["at"], stack_id))
+
+
+def _fields(entry: Mapping[str, Any], stack_id: str, *, is_stack: bool) -> dict[str, Any]:
+    """Return an entry's fields under the names of the text message. It carries neither principal nor properties."""
+    detail, name = entry["detail"], stack_id.split("/")[1]
+    return {
+        "stack_id": stack_id,
+        "stack_name": name,
+        "at": entry["time"],
+        "event_id": entry["id"],
+        "logical_id": name if is_stack else detail["logical-resource-id"],
+        "physical_id": stack_id if is_stack else detail.get("physical-resource-id") or "",
+        "resource_type": STACK_TYPE if is_stack else detail["resource-type"],
+        "status": detail["status-details"]["status"],
+        "reason": detail["status-details"].get("status-reason") or "",
+        "token": detail.get("client-request-token") or "",
+    }
 
 
 def _event(found: Mapping[str, Any], *, at: datetime) -> StackEvent:
