@@ -6,21 +6,27 @@ Frames from the page: `subscribe` (topic, have: versions that it shows), `unsubs
 
 import json
 import logging
+import time
+from importlib import import_module
 from typing import Any
 
+from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.auth import get_user
+from django.conf import settings
 
-from notifications.topics import group, resolve
+from notifications.topics import group, resolve, session_group
 from people.models import Person
 
 logger = logging.getLogger(__name__)
 
 SIGNED_OUT = 4401
+FAILED = 1011
 TOPICS_AT_MOST = 20
-HAVE_AT_MOST = 5000
-FRAME_AT_MOST = 512 * 1024
+HAVE_AT_MOST = 2000
+NAME_AT_MOST = 200
+FRAME_AT_MOST = 256 * 1024
+CHECK_AGAIN_SECONDS = 60  # a lost word of a sign-out or a withdrawal is noticed at the next ping after it
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels' classes are untyped
@@ -29,107 +35,138 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels' c
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.topics: set[str] = set()
+        self.session_key = ""
+        self.checked_at = time.monotonic()
 
     async def connect(self) -> None:
         """Accept, then close with 4401 when nobody is signed in: a refused handshake would look like an outage."""
         await self.accept()
         if not isinstance(self.scope["user"], Person):
             await self.close(SIGNED_OUT)
+            return
+        self.session_key = self.scope["session"].session_key or ""
+        await self.channel_layer.group_add(session_group(self.session_key), self.channel_name)
 
     async def disconnect(self, code: int) -> None:
         """Leave every group."""
-        for topic in self.topics:
-            await self.channel_layer.group_discard(group(topic), self.channel_name)
+        for topic in list(self.topics):
+            await self.leave(topic)
+        if self.session_key:
+            await self.channel_layer.group_discard(session_group(self.session_key), self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Answer a frame of the page; a bad one gets an error frame, not a dead socket."""
-        frame = _read(text_data)
+        """Answer a frame; a failure closes the socket in order, so that no group keeps it, and the page comes back."""
+        try:
+            await self.answer(_read(text_data))
+        except Exception:
+            logger.exception("a live frame could not be answered")
+            await self.close(FAILED)
+
+    async def answer(self, frame: dict[str, Any]) -> None:
+        """Do what a frame asks; a bad one gets an error frame, not a dead socket."""
         match frame:
             case {"type": "ping"}:
-                await self.tell({"type": "pong"})
+                if await self.may_stay():
+                    await self.tell({"type": "pong"})
             case {"type": "subscribe", "topic": str(topic)}:
-                await self.subscribe(topic, frame.get("have"))
+                have = _versions(frame.get("have"))
+                if have is None:
+                    await self.tell({"type": "error", "message": f"`have` is no table of {HAVE_AT_MOST} versions"})
+                else:
+                    await self.subscribe(topic, have)
             case {"type": "unsubscribe", "topic": str(topic)} if topic in self.topics:
                 await self.leave(topic)
             case _:
                 await self.tell({"type": "error", "message": "not a frame that is known here"})
 
-    async def subscribe(self, topic: str, have: Any) -> None:
+    async def subscribe(self, topic: str, have: dict[str, int]) -> None:
         """Join the group, then send what differs: in this order nothing falls between."""
         person = await self.person()
         if person is None:
             await self.close(SIGNED_OUT)
             return
         found = resolve(topic)
-        allowed = (
-            found is not None
-            and len(self.topics | {topic}) <= TOPICS_AT_MOST
-            and await database_sync_to_async(found[0].may_subscribe)(person, found[1])
-        )
-        if found is None or not allowed:
-            await self.tell({"type": "refused", "topic": topic})
+        if found is None or len(self.topics | {topic}) > TOPICS_AT_MOST or not await self.may(person, topic):
+            await self.tell({"type": "refused", "topic": topic[:NAME_AT_MOST]})
             return
         await self.channel_layer.group_add(group(topic), self.channel_name)
         self.topics.add(topic)
-        items = await database_sync_to_async(found[0].snapshot)(person, found[1], _versions(have))
+        items = await database_sync_to_async(found[0].snapshot)(person, found[1], have)
         await self.tell({"type": "subscribed", "topic": topic})
         await self.tell({"type": "snapshot", "topic": topic, "items": items})
 
+    async def may_stay(self) -> bool:
+        """Check once a minute that the person is still signed in and still allowed to hear; end what is not."""
+        if time.monotonic() - self.checked_at < CHECK_AGAIN_SECONDS:
+            return True
+        person = await self.person()
+        if person is None:
+            await self.close(SIGNED_OUT)
+            return False
+        self.checked_at = time.monotonic()
+        for topic in list(self.topics):
+            if not await self.may(person, topic):
+                await self.withdraw(topic)
+        return True
+
+    async def may(self, person: Person, topic: str) -> bool:
+        """Tell whether a person may hear a topic now."""
+        found = resolve(topic)
+        return found is not None and bool(await database_sync_to_async(found[0].may_subscribe)(person, found[1]))
+
     async def person(self) -> Person | None:
-        """Return who is signed in now, read again: the session may have ended since the handshake."""
-        session = self.scope.get("session")
-        if session is None:
-            return None
-        return await database_sync_to_async(_still_signed_in)(session)
+        """Return who is signed in now, by a fresh store: an ended session is not answered from the socket's memory."""
+        store = import_module(settings.SESSION_ENGINE).SessionStore
+        person = await get_user({"session": store(self.session_key or None)})
+        return person if isinstance(person, Person) and person.is_active else None
 
     async def leave(self, topic: str) -> None:
         """Leave a topic."""
         self.topics.discard(topic)
         await self.channel_layer.group_discard(group(topic), self.channel_name)
 
+    async def withdraw(self, topic: str) -> None:
+        """Leave a topic and say so."""
+        await self.leave(topic)
+        await self.tell({"type": "withdrawn", "topic": topic})
+
     async def tell(self, frame: dict[str, Any]) -> None:
         """Send a frame."""
         await self.send(text_data=json.dumps(frame, separators=(",", ":")))
 
-    async def live_signal(self, message: dict[str, Any]) -> None:
-        """Pass a signal on."""
-        await self.tell(message["signal"])
+    async def live_signals(self, message: dict[str, Any]) -> None:
+        """Pass signals on."""
+        for signal in message["signals"]:
+            await self.tell(signal)
 
     async def live_withdraw(self, message: dict[str, Any]) -> None:
         """End a subscription whose membership is gone."""
-        topic = message["topic"]
-        if self.scope["user"].pk == message["person"] and topic in self.topics:
-            await self.leave(topic)
-            await self.tell({"type": "withdrawn", "topic": topic})
+        if self.scope["user"].pk == message["person"] and message["topic"] in self.topics:
+            await self.withdraw(message["topic"])
 
-
-def _still_signed_in(session: Any) -> Person | None:
-    """Return the session's person; None when it was ended, has expired or the person may no longer sign in."""
-
-    class Request:
-        """What `get_user` reads of a request."""
-
-        def __init__(self) -> None:
-            # A fresh store, so that an ended session is not answered from this socket's memory.
-            self.session = type(session._wrapped if hasattr(session, "_wrapped") else session)(session.session_key)  # noqa: SLF001
-
-    person = get_user(Request())  # type: ignore[arg-type]
-    return person if isinstance(person, Person) and person.is_active else None
+    async def live_signed_out(self, message: dict[str, Any]) -> None:
+        """Close: the session has ended."""
+        await self.close(SIGNED_OUT)
 
 
 def _read(text: str | None) -> dict[str, Any]:
+    """Return a frame; an empty one for what is none."""
     if text is None or len(text) > FRAME_AT_MOST:
         return {}
     try:
         frame = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return frame if isinstance(frame, dict) else {}
 
 
-def _versions(have: Any) -> dict[str, int]:
-    """Return the versions that a page says it holds; what is no version is left out."""
-    if not isinstance(have, dict):
+def _versions(have: Any) -> dict[str, int] | None:
+    """Return the versions that a page says it holds, odd entries left out; None for what is no table of them.
+
+    A table cut short would hide changes, so one that is too large is refused.
+    """
+    if have is None:
         return {}
-    held = {item: version for item, version in have.items() if type(version) is int and len(item) <= 200}
-    return dict(list(held.items())[:HAVE_AT_MOST])
+    if not isinstance(have, dict) or len(have) > HAVE_AT_MOST:
+        return None
+    return {item: version for item, version in have.items() if type(version) is int and len(item) <= NAME_AT_MOST}

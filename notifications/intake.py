@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from django.db import close_old_connections
 
@@ -27,25 +28,32 @@ from notifications.events import (
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 2  # short, so that stopping is quick; a message wakes the poll at once
+POLL_SECONDS = 1  # short, so that stopping is quick; a message wakes the poll at once
 BACKOFF_SECONDS = 2
 EVENTS_PER_SECOND = 50.0  # of one account: one that floods only slows itself
 BURST = 500.0
+LATER_SECONDS = 5
+# The queue hands a message out this often (`projects.queues.TRIES`). We bury before SQS does: it would move the whole
+# body, resource properties included, to the dead letters.
+LAST_TRY = 5
 
 
 class Paces:
     """A token bucket for each account, so that no account can keep the intake from the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._tokens: dict[str, tuple[float, float]] = {}
 
     def allows(self, account_id: str) -> bool:
         """Take one event's turn; False when the account is over its pace."""
-        now = time.monotonic()
+        now = self._clock()
         tokens, filled_at = self._tokens.get(account_id, (BURST, now))
         tokens = min(BURST, tokens + (now - filled_at) * EVENTS_PER_SECOND)
-        self._tokens[account_id] = (max(tokens - 1, 0), now)
-        return tokens >= 1
+        allowed = tokens >= 1
+        # A refusal costs nothing: else an account that asks often would never be heard again.
+        self._tokens[account_id] = (tokens - allowed, now)
+        return allowed
 
 
 class Intake:
@@ -67,14 +75,28 @@ class Intake:
                 stop.wait(BACKOFF_SECONDS)
                 continue
             for message in messages:
-                close_old_connections()
-                try:
-                    self.handle(message)
-                except Exception:  # one message must not end the intake; it comes back, then dead letters
-                    self.counts["failed"] += 1
-                    logger.exception("message not handled, it comes back: id=%s", message.message_id)
-                finally:
-                    close_old_connections()
+                self.take(message)
+
+    def take(self, message: Message) -> None:
+        """Handle a message whatever happens: its failure is logged with its id, and it comes back."""
+        close_old_connections()
+        try:
+            self.handle(message)
+        except Exception as failure:  # one message must not end the intake
+            self.counts["failed"] += 1
+            logger.exception("message not handled: id=%s tries=%d", message.message_id, message.receive_count)
+            if message.receive_count >= LAST_TRY:
+                self._give_up(message, failure)
+        finally:
+            close_old_connections()
+
+    def _give_up(self, message: Message, failure: Exception) -> None:
+        try:
+            self._bury(message, f"failed {message.receive_count} times, last with {type(failure).__name__}")
+            self._queue.delete(message)
+            self.counts["given up"] += 1
+        except AWSError as error:
+            logger.warning("message not buried, SQS will do it: id=%s error=%s", message.message_id, error)
 
     def handle(self, message: Message) -> str:
         """Act on one message and delete it; return what was done. A receiver's failure leaves it in the queue."""
@@ -106,25 +128,31 @@ class Intake:
         topic = notification.topic_arn
         _expect_known(topic)
         if not self._paces.allows(account_of_arn(topic)):
-            self._queue.release(message, after_seconds=5)
-            return "later"
+            return self._postpone(message)
         try:
             event = parse_event(notification.message)
         except MalformedEvent as error:
             same_account = error.stack_id and account_of_arn(error.stack_id) == account_of_arn(topic)
             signals.malformed.send(Intake, topic_arn=topic, stack_id=error.stack_id if same_account else None)
-            self._bury(message, f"malformed: {error}")
+            self._bury(message, f"malformed: {error}", topic=topic)
             return "malformed"
         if event.account_id != account_of_arn(topic):
             raise UntrustedMessage("a topic of one account tells of another account's stack")
         signals.stack_event.send(Intake, event=event, topic_arn=topic)
         return "heard"
 
-    def _bury(self, message: Message, reason: str) -> None:
-        """Keep a note of an unreadable message, without its text: that may hold secrets."""
-        self._dead_letters.send(
-            json.dumps({"message_id": message.message_id, "reason": reason, "bytes": len(message.body)})
-        )
+    def _postpone(self, message: Message) -> str:
+        """Leave a message in the queue, each time longer; on its last try it becomes a note, a sweep finds the news."""
+        if message.receive_count >= LAST_TRY:
+            self._bury(message, "its account was over its pace for too long")
+            return "over pace"
+        self._queue.release(message, after_seconds=LATER_SECONDS * 2 ** (message.receive_count - 1))
+        return "later"
+
+    def _bury(self, message: Message, reason: str, *, topic: str = "") -> None:
+        """Keep a note of a message that is not acted upon, without its text: that may hold secrets."""
+        note = {"message_id": message.message_id, "reason": reason, "bytes": len(message.body), "topic": topic}
+        self._dead_letters.send(json.dumps(note))
 
 
 def _expect_known(topic_arn: str) -> None:

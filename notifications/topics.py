@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from django.utils.crypto import salted_hmac
+
 from people.models import Person
 
 _NAME = re.compile(r"(?P<kind>[a-z]+):(?P<key>[A-Za-z0-9-]{1,64})")
@@ -37,3 +39,8 @@ def resolve(name: str) -> tuple[Topic, str] | None:
 def group(name: str) -> str:
     """Return the channel-layer group of a topic: its names know no colon."""
     return "topic." + name.replace(":", ".")
+
+
+def session_group(session_key: str) -> str:
+    """Return the group of a session's sockets, from which the session's key cannot be read."""
+    return "session." + salted_hmac("notifications.session", session_key, algorithm="sha256").hexdigest()
