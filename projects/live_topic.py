@@ -49,7 +49,7 @@ def _differences(project: Project, have: Mapping[str, int]) -> list[dict[str, An
         version = live.bucket_version(stack, found.get("version", 0))
         born = live.born(stack, found.get("asked_at"))
         # A page knows of others too, which it does not show; only what came to be since is news to it.
-        if have[item] < version if item in have else born > have.get(SEEN, sys.maxsize):
+        if have[item] != version if item in have else born > have.get(SEEN, sys.maxsize):
             changed.append({"item": item, "version": version, "born": born})
     gone = [{"item": item, "gone": True} for item in have if item.startswith(live.BUCKET) and item not in items]
     return changed + gone + _operations(project, have)
@@ -64,5 +64,5 @@ def _operations(project: Project, have: Mapping[str, int]) -> list[dict[str, Any
     return [
         {"item": operation.live_item, "version": operation.version}
         for operation in found
-        if have[operation.live_item] < operation.version
+        if have[operation.live_item] != operation.version
     ]

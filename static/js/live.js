@@ -3,7 +3,8 @@
    Markup: <body data-live-url data-live-topics="project:7">; a live element has data-live-topic, data-live-item,
    data-live-version and htmx attributes with hx-trigger="live:changed"; a list has data-live-list (its topic),
    data-live-prefix and data-live-seen; data-live-any is fetched again whenever anything of a topic changes.
-   Versions are always read from the page itself, so nothing here can disagree with what is shown. */
+   Versions are always read from the page itself, so nothing here can disagree with what is shown. A version that is
+   another than the page's means "fetch": what comes is the present, so a late signal costs a request and harms nothing. */
 (() => {
   "use strict";
   const PING_EVERY = 20000;
@@ -33,6 +34,7 @@
   let freshAt = new Date();
   let changedCount = 0;
   let announceTimer = 0;
+  const missed = new Set(); // items that a signal told of while their fetch was under way
 
   const clock = (moment) =>
     moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
@@ -67,7 +69,13 @@
     return have;
   };
 
+  const keyOf = (element) => (element.dataset.liveTopic || element.dataset.liveAny) + " " + (element.dataset.liveItem || "");
+
   const refresh = (element) => {
+    if (element.dataset.liveFetching) {
+      missed.add(keyOf(element)); // the answer under way may be older than this signal
+      return;
+    }
     if (element.dataset.livePending) return;
     element.dataset.livePending = "yes";
     // A little apart, so that one event does not make every page ask in the same millisecond.
@@ -114,7 +122,7 @@
       if (element.dataset.liveAny === topic) refresh(element);
     const elements = elementsOf(topic, change.item);
     for (const element of elements) {
-      if (change.gone || Number(element.dataset.liveVersion) < change.version) {
+      if (change.gone || Number(element.dataset.liveVersion) !== change.version) {
         refresh(element);
         announce();
       }
@@ -216,6 +224,18 @@
   document.addEventListener("visibilitychange", wake);
   window.addEventListener("online", wake);
   window.addEventListener("pageshow", (event) => event.persisted && wake());
+
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const element = event.detail.elt;
+    if (element.dataset.liveItem || element.dataset.liveAny) element.dataset.liveFetching = "yes";
+  });
+  document.body.addEventListener("htmx:afterRequest", (event) => {
+    delete event.detail.elt.dataset.liveFetching;
+    setTimeout(() => {
+      for (const element of document.querySelectorAll("[data-live-item], [data-live-any]"))
+        if (missed.delete(keyOf(element))) refresh(element);
+    }, 50); // after the swap
+  });
 
   // The state of a fetched element is as fresh as its answer.
   document.body.addEventListener("htmx:afterSwap", (event) => {
