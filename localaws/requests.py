@@ -11,13 +11,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, unquote
+from urllib.parse import parse_qs, parse_qsl
 
-_CREDENTIAL = re.compile(
-    r"Credential=(?P<key>[A-Z0-9]+)/(?P<date>\d{8})/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/aws4_request"
+from localaws.iam import resources, s3
+from localaws.inprocess import IN_PROCESS
+
+_SCOPE = r"(?P<key>[A-Z0-9]+)/(?P<date>\d{8})/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)/aws4_request"
+_CREDENTIAL = re.compile(_SCOPE)
+# The whole header, to the letter: moto takes the last thing in it that looks like a key for the caller's.
+_AUTHORIZATION = re.compile(
+    rf"AWS4-HMAC-SHA256 Credential={_SCOPE}, ?SignedHeaders=(?P<names>[a-z0-9;-]+), ?Signature=(?P<signature>[0-9a-f]{{64}})"
 )
-_SIGNED = re.compile(r"SignedHeaders=(?P<names>[a-z0-9;-]+)")
-_SIGNATURE = re.compile(r"Signature=(?P<signature>[0-9a-f]{64})")
+QUERY, JSON, REST = "query", "json", "rest"
+PROTOCOLS: dict[str, frozenset[str]] = {
+    "cloudformation": frozenset({QUERY}),
+    "cloudtrail": frozenset({JSON}),
+    "dynamodb": frozenset({JSON}),
+    "events": frozenset({JSON}),
+    "iam": frozenset({QUERY}),
+    "kms": frozenset({JSON}),
+    "logs": frozenset({JSON}),
+    "organizations": frozenset({JSON}),
+    "s3": frozenset({REST}),
+    "sns": frozenset({QUERY}),
+    "sqs": frozenset({QUERY, JSON}),
+    "sts": frozenset({QUERY}),
+}
+"""The services that are served, by the names in signatures. moto answers any other name as it guesses, S3 among it."""
+_CLOUDFORMATION = "cloudformation.amazonaws.com"
 
 
 @dataclass
@@ -31,6 +52,8 @@ class Incoming:
     service: str = ""
     date: str = ""
     presigned: bool = False
+    signed_headers: list[str] = field(default_factory=list)
+    signature: str = ""
     query: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
@@ -41,35 +64,65 @@ class Incoming:
         environ["wsgi.input"] = io.BytesIO(body)
         query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
         found = cls(environ, body, query=query)
-        scope = environ.get("HTTP_AUTHORIZATION", "")
-        if "X-Amz-Credential" in query:
-            scope, found.presigned = "Credential=" + query["X-Amz-Credential"][0], True
-        match = _CREDENTIAL.search(scope)
-        if match:
-            found.access_key_id, found.region = match["key"], match["region"]
-            found.service, found.date = match["service"], match["date"]
+        found._read_signature()
         return found
+
+    def _read_signature(self) -> None:
+        header, given = self.environ.get("HTTP_AUTHORIZATION"), self.query.get("X-Amz-Credential")
+        if given:
+            self.presigned = True
+            # Two ways to sign in one request name two callers: nobody's.
+            match = _CREDENTIAL.fullmatch(given[0]) if header is None else None
+            self.signed_headers = self._parameter("X-Amz-SignedHeaders").split(";")
+            self.signature = self._parameter("X-Amz-Signature")
+        else:
+            match = _AUTHORIZATION.fullmatch(header or "")
+            if match:
+                self.signed_headers, self.signature = match["names"].split(";"), match["signature"]
+        if match:
+            self.access_key_id, self.region = match["key"], match["region"]
+            self.service, self.date = match["service"], match["date"]
+
+    def _parameter(self, name: str) -> str:
+        return (self.query.get(name) or [""])[0]
 
     @property
     def token(self) -> str | None:
         """The session token that came along."""
-        return self.environ.get("HTTP_X_AMZ_SECURITY_TOKEN") or (self.query.get("X-Amz-Security-Token") or [None])[0]
+        return self.environ.get("HTTP_X_AMZ_SECURITY_TOKEN") or self._parameter("X-Amz-Security-Token") or None
 
     @property
-    def signed_headers(self) -> list[str]:
-        """The names of the headers that the signature covers."""
-        if self.presigned:
-            return self.query["X-Amz-SignedHeaders"][0].split(";")
-        match = _SIGNED.search(self.environ.get("HTTP_AUTHORIZATION", ""))
-        return match["names"].split(";") if match else []
+    def signed_at(self) -> str:
+        """When it was signed, as the signature says: 20260131T235959Z."""
+        name = "X-Amz-Date"
+        return self._parameter(name) if self.presigned else str(self.environ.get("HTTP_X_AMZ_DATE", ""))
 
     @property
-    def signature(self) -> str:
-        """The signature as sent."""
-        if self.presigned:
-            return self.query.get("X-Amz-Signature", [""])[0]
-        match = _SIGNATURE.search(self.environ.get("HTTP_AUTHORIZATION", ""))
-        return match["signature"] if match else ""
+    def good_for_seconds(self) -> int:
+        """How long a presigned request may be used; 0 when that cannot be read."""
+        text = self._parameter("X-Amz-Expires")
+        return int(text) if re.fullmatch(r"\d{1,6}", text) else 0
+
+    def contradiction(self) -> str | None:
+        """Return what would let moto understand the request in another way than the policies do; None when nothing."""
+        if self.service not in PROTOCOLS:
+            return f"Credential should be scoped to a correct service: {self.service} is none of this local AWS."
+        spoken = PROTOCOLS[self.service]
+        if REST in spoken:
+            if self.is_s3 and len(s3.parts(self.query)) > 1:
+                return f"Conflicting query parameters: {', '.join(sorted(s3.parts(self.query)))}"
+            return "S3 takes no X-Amz-Target." if "HTTP_X_AMZ_TARGET" in self.environ else None
+        if self.query or self.environ["REQUEST_METHOD"] != "POST":
+            return "This service takes its parameters in the body of a POST."
+        if JSON not in spoken and "HTTP_X_AMZ_TARGET" in self.environ:
+            return "This service takes no X-Amz-Target."
+        if QUERY not in spoken and "HTTP_X_AMZ_TARGET" not in self.environ:
+            return "This service needs an X-Amz-Target."
+        if "HTTP_X_AMZ_TARGET" in self.environ:
+            is_object = self.body.lstrip().startswith(b"{")
+            return None if is_object else "A request with an X-Amz-Target has a JSON object for its body."
+        names = [name for name, _ in parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)]
+        return None if len(names) == len(set(names)) else "A parameter is given twice."
 
     @property
     def is_s3(self) -> bool:
@@ -111,179 +164,55 @@ class Incoming:
         """The object of an S3 request."""
         return self.path.lstrip("/").partition("/")[2] if self.is_s3 else ""
 
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The parameters of a Query or a JSON call."""
+        return self.document if "HTTP_X_AMZ_TARGET" in self.environ else self.form
+
     def action(self) -> str:
         """Return the action that policies name."""
+        method = self.environ["REQUEST_METHOD"]
         if self.is_s3:
-            return s3_action(self.environ["REQUEST_METHOD"], self.object_key, self.query)
+            return s3.action(method, self.bucket, self.object_key, self.query)
         if self.service == "s3":
-            return ("s3:Put" if self.environ["REQUEST_METHOD"] == "PUT" else "s3:Get") + "AccountPublicAccessBlock"
-        return f"{_PREFIXES.get(self.service, self.service)}:{self.operation}"
+            return s3.control_action(method, self.path)
+        return f"{self.service}:{self.operation}"
 
-    def resources(self, account_id: str) -> tuple[str, ...]:
-        """Return the ARNs that the call is about."""
-        if self.is_s3:
-            bucket = f"arn:aws:s3:::{self.bucket}" if self.bucket else "*"
-            return (f"{bucket}/{self.object_key}",) if self.object_key else (bucket,)
-        reader = _RESOURCES.get(self.service)
-        found = reader(self, account_id) if reader else None
-        return (found,) if found else ("*",)
+    def asks(self, account_id: str) -> list[s3.Ask]:
+        """Return every action that the caller must be allowed: first the call's own, then what it brings along."""
+        if not self.is_s3:
+            own = (self.action(), resources.of_call(self.service, self.parameters, account_id, self.region))
+            role = self.form.get("RoleARN") if self.service == "cloudformation" else None
+            return [own, ("iam:PassRole", (role,))] if role else [own]
+        if not self.bucket:
+            return [(self.action(), ("*",))]
+        bucket = f"arn:aws:s3:::{self.bucket}"
+        if not self.object_key and "delete" in self.query:
+            return s3.deletions(bucket, self.body, self.environ)
+        arn = f"{bucket}/{self.object_key}" if self.object_key else bucket
+        return s3.asks(self.environ["REQUEST_METHOD"], arn, self.action(), self.environ)
 
     def context(self, account_id: str) -> dict[str, str | list[str]]:
-        """Return the condition keys that policies may ask for. Loopback http counts as secure: nobody else is on it."""
+        """Return the condition keys that policies may ask for.
+
+        Loopback http counts as secure, since nobody else is on that way. A request in process is CloudFormation's.
+        """
+        in_process = bool(self.environ.get(IN_PROCESS))
         found: dict[str, str | list[str]] = {
             "aws:SecureTransport": "true",
             "s3:TlsVersion": "1.3",
             "aws:RequestedRegion": self.region,
             "aws:SourceIp": "127.0.0.1",
-            "aws:ResourceAccount": account_id,
-            "aws:ViaAWSService": "false",
+            "aws:ViaAWSService": str(in_process).lower(),
+            "aws:CalledVia": ["cloudformation.amazonaws.com"] if in_process else [],
         }
-        if self.is_s3:
-            found |= {
-                f"s3:{name}": self.environ[header] for name, header in _S3_HEADERS.items() if header in self.environ
-            }
-            if "prefix" in self.query:
-                found["s3:prefix"] = self.query["prefix"][0]
-            return found
-        if self.service == "cloudformation":
-            if self.form.get("RoleARN"):
-                found["cloudformation:RoleArn"] = self.form["RoleARN"]
-            types = [value for name, value in self.form.items() if name.startswith("ResourceTypes.member.")]
-            if types:
-                found["cloudformation:ResourceTypes"] = types
+        if self.service == "s3":
+            return found | s3.context(self.environ, self.query)
         if self.service == "iam":
-            for name, key in (("PermissionsBoundary", "iam:PermissionsBoundary"), ("PolicyArn", "iam:PolicyARN")):
-                if self.form.get(name):
-                    found[key] = self.form[name]
+            return found | resources.iam_context(self.form, account_id)
+        if self.service == "cloudformation":
+            types = [value for name, value in self.form.items() if name.startswith("ResourceTypes.member.")]
+            found["cloudformation:ResourceTypes"] = types
+            if self.form.get("RoleARN"):
+                found |= {"cloudformation:RoleArn": self.form["RoleARN"], "iam:PassedToService": _CLOUDFORMATION}
         return found
-
-    def passed_role(self) -> str | None:
-        """Return the role that the call hands to CloudFormation; iam:PassRole is asked for it too."""
-        return self.form.get("RoleARN") if self.service == "cloudformation" else None
-
-
-_PREFIXES = {"tagging": "tag", "monitoring": "cloudwatch"}
-_S3_HEADERS = {
-    "x-amz-server-side-encryption": "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION",
-    "x-amz-server-side-encryption-aws-kms-key-id": "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID",
-    "x-amz-acl": "HTTP_X_AMZ_ACL",
-}
-_S3_CONFIGURATIONS = {
-    "accelerate": "AccelerateConfiguration",
-    "acl": "BucketAcl",
-    "encryption": "EncryptionConfiguration",
-    "lifecycle": "LifecycleConfiguration",
-    "location": "BucketLocation",
-    "logging": "BucketLogging",
-    "notification": "BucketNotification",
-    "object-lock": "BucketObjectLockConfiguration",
-    "ownershipControls": "BucketOwnershipControls",
-    "policy": "BucketPolicy",
-    "policyStatus": "BucketPolicyStatus",
-    "publicAccessBlock": "BucketPublicAccessBlock",
-    "replication": "ReplicationConfiguration",
-    "requestPayment": "BucketRequestPayment",
-    "tagging": "BucketTagging",
-    "versioning": "BucketVersioning",
-    "website": "BucketWebsite",
-}
-
-
-def s3_action(method: str, key: str, query: Mapping[str, Any]) -> str:
-    """Return the action of an S3 request. Source: "Actions defined by Amazon S3" of the service reference."""
-    if key:
-        return _object_action(method, query)
-    for name, configuration in _S3_CONFIGURATIONS.items():
-        if name in query:
-            if method == "DELETE":
-                return "s3:DeleteBucketPolicy" if name == "policy" else f"s3:Put{configuration}"
-            return f"s3:{'Get' if method in {'GET', 'HEAD'} else 'Put'}{configuration}"
-    if "versions" in query:
-        return "s3:ListBucketVersions"
-    if "uploads" in query:
-        return "s3:ListBucketMultipartUploads"
-    if "delete" in query:
-        return "s3:DeleteObject"
-    return {"PUT": "s3:CreateBucket", "DELETE": "s3:DeleteBucket"}.get(method, "s3:ListBucket")
-
-
-def _object_action(method: str, query: Mapping[str, Any]) -> str:
-    version = "Version" if "versionId" in query else ""
-    if "tagging" in query:
-        return f"s3:{'Get' if method == 'GET' else 'Put'}Object{version}Tagging"
-    if "acl" in query:
-        return f"s3:{'Get' if method == 'GET' else 'Put'}Object{version}Acl"
-    if method in {"GET", "HEAD"}:
-        return f"s3:GetObject{version}"
-    if method == "DELETE":
-        return "s3:AbortMultipartUpload" if "uploadId" in query else f"s3:DeleteObject{version}"
-    return "s3:PutObject"
-
-
-def _stack(request: Incoming, account_id: str) -> str | None:
-    name = request.form.get("StackName", "")
-    if name.startswith("arn:"):
-        return name
-    # A call by name is about the living stack of that name, whatever its id.
-    return f"arn:aws:cloudformation:{request.region}:{account_id}:stack/{name}/by-name" if name else None
-
-
-def _iam(request: Incoming, account_id: str) -> str | None:
-    form = request.form
-    if form.get("PolicyArn") and "Role" not in request.operation and "User" not in request.operation:
-        return form["PolicyArn"]
-    path = form.get("Path", "/")
-    for field_name, kind in (
-        ("UserName", "user"),
-        ("RoleName", "role"),
-        ("GroupName", "group"),
-        ("PolicyName", "policy"),
-    ):
-        if form.get(field_name):
-            return f"arn:aws:iam::{account_id}:{kind}{_path_of(kind, form[field_name], account_id, path)}{form[field_name]}"
-    return None
-
-
-def _path_of(kind: str, name: str, account_id: str, otherwise: str) -> str:
-    """Return the path that an IAM thing has, since calls name it without; for a new one, the path in the call."""
-    from moto.iam.models import iam_backends  # late: moto's stores load with their services
-
-    backend = iam_backends[account_id]["aws"]
-    things = {"user": backend.users, "role": backend.roles, "group": backend.groups}.get(kind, {})
-    for thing in things.values():
-        if thing.name == name:
-            return str(thing.path or "/")
-    return otherwise
-
-
-def _sqs(request: Incoming, account_id: str) -> str | None:
-    url = request.document.get("QueueUrl") or request.form.get("QueueUrl", "")
-    if url:
-        owner, name = unquote(url).rstrip("/").split("/")[-2:]
-        return f"arn:aws:sqs:{request.region}:{owner}:{name}"
-    name = request.document.get("QueueName") or request.form.get("QueueName")
-    return f"arn:aws:sqs:{request.region}:{account_id}:{name}" if name else None
-
-
-def _kms(request: Incoming, account_id: str) -> str | None:
-    key = request.document.get("KeyId", "")
-    return key if not key or key.startswith("arn:") else f"arn:aws:kms:{request.region}:{account_id}:key/{key}"
-
-
-def _table(request: Incoming, account_id: str) -> str | None:
-    name = request.document.get("TableName")
-    return f"arn:aws:dynamodb:{request.region}:{account_id}:table/{name}" if name else None
-
-
-_RESOURCES: dict[str, Any] = {
-    "cloudformation": _stack,
-    "iam": _iam,
-    "sts": lambda request, _account_id: request.form.get("RoleArn"),
-    "sns": lambda request, account_id: (
-        request.form.get("TopicArn")
-        or (f"arn:aws:sns:{request.region}:{account_id}:{request.form['Name']}" if "Name" in request.form else None)
-    ),
-    "sqs": _sqs,
-    "kms": _kms,
-    "dynamodb": _table,
-}

@@ -5,6 +5,7 @@ moto confirms every subscription at once, looks for the queue in the topic's acc
 
 import json
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,12 +17,19 @@ from localaws.policies import Request, allowed, explicitly_denied
 TOKEN = "_localaws_token"  # noqa: S105 - the name of an attribute on moto's subscription
 
 
+def backend_of(backends: Any, account_id: str, region: str, store: str) -> Mapping[str, Any]:
+    """Return what moto keeps of one kind in an account and Region; nothing for a Region that does not exist."""
+    try:
+        found: Mapping[str, Any] = getattr(backends[account_id][region], store)
+    except KeyError:
+        return {}
+    return found
+
+
 def queue_of(endpoint: str) -> Any | None:
     """Return moto's queue behind a subscription's endpoint, in the queue's own account."""
     parts = endpoint.split(":")
-    if len(parts) != 6:
-        return None
-    return sqs_backends[parts[4]][parts[3]].queues.get(parts[5])
+    return backend_of(sqs_backends, parts[4], parts[3], "queues").get(parts[5]) if len(parts) == 6 else None
 
 
 def may_send(topic_arn: str, endpoint: str) -> bool:
@@ -32,26 +40,34 @@ def may_send(topic_arn: str, endpoint: str) -> bool:
     request = Request(
         "sqs:SendMessage",
         (endpoint,),
-        {"aws:SourceArn": topic_arn, "aws:SourceAccount": topic_arn.split(":")[4]},
+        {
+            "aws:SourceArn": topic_arn,
+            "aws:SourceAccount": topic_arn.split(":")[4],
+            "aws:PrincipalIsAWSService": "true",
+            "aws:SecureTransport": "true",
+        },
         frozenset({"sns.amazonaws.com"}),
     )
     return allowed(texts, request) and not explicitly_denied(texts, request)
 
 
 def hold(subscription: Any) -> None:
-    """Make a fresh subscription of another account's queue wait, and ask its owner."""
+    """Make a subscription of another account's queue wait, and ask its owner; asked anew each time it is subscribed."""
     topic_arn = subscription.topic_arn
     if subscription.protocol != "sqs" or subscription.endpoint.split(":")[4] == topic_arn.split(":")[4]:
         return
-    if hasattr(subscription, TOKEN):
-        return
-    token = secrets.token_hex(64)
-    setattr(subscription, TOKEN, token)
-    subscription.attributes["PendingConfirmation"] = True
-    if not may_send(topic_arn, subscription.endpoint):
+    if not hasattr(subscription, TOKEN):
+        setattr(subscription, TOKEN, secrets.token_hex(64))
+        subscription.attributes["PendingConfirmation"] = True
+    if subscription.attributes["PendingConfirmation"] is not True or not may_send(topic_arn, subscription.endpoint):
         return
     region, account_id, name = subscription.endpoint.split(":")[3:]
-    message = {
+    message = _confirmation(topic_arn, getattr(subscription, TOKEN))
+    sqs_backends[account_id][region].send_message(name, json.dumps(message))
+
+
+def _confirmation(topic_arn: str, token: str) -> dict[str, str]:
+    return {
         "Type": "SubscriptionConfirmation",
         "MessageId": secrets.token_hex(16),
         "Token": token,
@@ -61,16 +77,16 @@ def hold(subscription: Any) -> None:
         "Timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "SignatureVersion": "1",
     }
-    sqs_backends[account_id][region].send_message(name, json.dumps(message))
 
 
 def confirm(topic_arn: str, token: str) -> str | None:
     """Make the subscription that a token belongs to live; return its ARN, None for an unknown token."""
     parts = topic_arn.split(":")
-    if len(parts) != 6:
+    if len(parts) != 6 or not token:
         return None
-    for subscription in sns_backends[parts[4]][parts[3]].subscriptions.values():
-        if subscription.topic_arn == topic_arn and secrets.compare_digest(getattr(subscription, TOKEN, ""), token):
+    for subscription in list(backend_of(sns_backends, parts[4], parts[3], "subscriptions").values()):
+        held = getattr(subscription, TOKEN, "")
+        if subscription.topic_arn == topic_arn and secrets.compare_digest(held.encode(), token.encode()):
             subscription.attributes["PendingConfirmation"] = False
             return str(subscription.arn)
     return None

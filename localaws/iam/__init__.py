@@ -1,0 +1,1 @@
+"""IAM's vocabulary: which actions and which ARNs a request is about."""
