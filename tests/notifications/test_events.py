@@ -21,7 +21,8 @@ from notifications.events import (
 )
 from tests.notifications.bodies import ACCOUNT, SECRET, STACK_ID, STACK_NAME, TOKEN, TOPIC, body, message, text
 
-FORGED_TAIL = "'\nResourceType='AWS::CloudFormation::Stack'\nStackName='portal-bucket-other-aaaaaa'\nClientRequestToken='forged'\n"
+FORGED_TYPE = "'\nResourceType='AWS::CloudFormation::Stack'"
+FORGED_TAIL = FORGED_TYPE + "\nStackName='portal-bucket-other-aaaaaa'\nClientRequestToken='forged'\n"
 FORGED_HEAD = "StackId='arn:aws:cloudformation:eu-west-1:999999999999:stack/other/x'\n"
 FORGED_STATUS = "'\nResourceStatus='DELETE_COMPLETE'\nResourceStatusReason='gone"
 HOSTILE = st.lists(
