@@ -125,11 +125,12 @@ def _assumed(role_arn: str, service: str, region: str, how: dict[str, str]) -> A
             "expiry_time": found["Expiration"].isoformat(),
         }
 
-    inner = get_session()
+    inner: Any = get_session()
     # Service models are read from disk once a process, not once a session.
     inner.register_component("data_loader", _home_session()._session.get_component("data_loader"))  # noqa: SLF001
     inner._credentials = _credentials_of((role_arn, tuple(sorted(how.items()))), assume)  # noqa: SLF001 - the only way in
-    return boto3.session.Session(botocore_session=inner).client(service, region_name=region, config=_BACKGROUND)
+    session: Any = boto3.session.Session(botocore_session=inner)
+    return session.client(service, region_name=region, config=_BACKGROUND)
 
 
 def _credentials_of(key: Hashable, assume: Callable[[], dict[str, str]]) -> DeferredRefreshableCredentials:

@@ -158,7 +158,7 @@ class DynamoDBCache(BaseCache):
             )
         except ClientError as error:
             # A repeat of the SDK after a lost answer meets its own first write.
-            there = error.response.get("Item", {})
+            there: Any = error.response.get("Item", {})
             return bool(there.get("w") == item["w"])
         return True
 
@@ -181,13 +181,14 @@ class DynamoDBCache(BaseCache):
         )
 
     def delete(self, key: str, version: int | None = None) -> bool:
+        nothing: dict[str, Any] = {}
         answer = self._guarded(
             lambda: self._call(
                 "delete_item", TableName=self.table, Key={"k": {"S": self._key(key, version)}}, ReturnValues="ALL_OLD"
             ),
-            {},
+            nothing,
         )
-        old = answer.get("Attributes")
+        old: dict[str, Any] = answer.get("Attributes", {})
         return bool(old) and ("e" not in old or float(old["e"]["N"]) > time.time())
 
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
@@ -206,7 +207,8 @@ class DynamoDBCache(BaseCache):
         value = self._value(self._read(stored_key))
         if value is _MISSING:
             raise ValueError(f"Key {key!r} not found")
-        return self._increase_other(stored_key, value, delta)
+        increased: int = self._increase_other(stored_key, value, delta)
+        return increased
 
     def _increase_other(self, stored_key: str, value: Any, delta: int) -> Any:
         """Add to a value that is no integer, by compare-and-set on its token."""
@@ -225,7 +227,8 @@ class DynamoDBCache(BaseCache):
 
     def get_many(self, keys: Iterable[str], version: int | None = None) -> dict[str, Any]:
         named = {self._key(key, version): key for key in keys}
-        items = self._guarded(lambda: self._read_many(list(named)), [])
+        nothing: list[Mapping[str, Any]] = []
+        items = self._guarded(lambda: self._read_many(list(named)), nothing)
         found = {named[item["k"]["S"]]: self._value(item) for item in items}
         return {key: value for key, value in found.items() if value is not _MISSING}
 

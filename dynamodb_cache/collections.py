@@ -294,7 +294,7 @@ class Partition:
         return self._update("#head", change, condition, values)
 
     def _row_update(self, one: "_Write", revision: int) -> dict[str, Any]:
-        values = {
+        values: dict[str, Any] = {
             ":r": {"N": str(revision)},
             ":o": {"S": one.observed_at},
             ":zero": {"N": "0"},

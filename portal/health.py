@@ -39,7 +39,7 @@ def _database() -> bool:
 def _cache() -> bool:
     try:
         cache.set("readyz", 1, timeout=10)
-        return cache.get("readyz") == 1
+        return bool(cache.get("readyz") == 1)
     except DynamoDBCacheError:
         logger.warning("readyz: the cache does not answer", exc_info=True)
         return False

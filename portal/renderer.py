@@ -2,15 +2,16 @@
 
 from django.forms import BoundField
 from django.forms.renderers import TemplatesSetting
-from django.forms.widgets import CheckboxInput, Input, RadioSelect, Select, Textarea
+from django.forms.widgets import CheckboxInput, Input, RadioSelect, Select, Textarea, Widget
 
 
 class PortalBoundField(BoundField):
     """A field whose widget carries the style sheet's classes, and is marked when it is wrong."""
 
-    def build_widget_attrs(self, attrs: dict[str, str], widget: object = None) -> dict[str, str]:
+    def build_widget_attrs(self, attrs: dict[str, str | bool], widget: Widget | None = None) -> dict[str, str | bool]:
+        """Return Django's attributes with the classes added."""
         widget = widget or self.field.widget
-        built: dict[str, str] = super().build_widget_attrs(attrs, widget)
+        built = super().build_widget_attrs(attrs, widget)
         base = ""
         if isinstance(widget, CheckboxInput | RadioSelect):
             base = "form-check-input"

@@ -7,6 +7,7 @@ Follows docs.djangoproject.com/en/5.2/ref/settings/. AWS itself is configured by
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import structlog
 from csp.constants import NONE, SELF
@@ -242,7 +243,7 @@ LOG_LEVEL = env.text(
     "STACKPORT_LOG_LEVEL", "INFO", pattern="DEBUG|INFO|WARNING|ERROR", hint="DEBUG, INFO, WARNING or ERROR."
 )
 _RENDERER = structlog.dev.ConsoleRenderer(colors=False) if DEMO else structlog.processors.JSONRenderer()
-_SHARED = [
+_SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

@@ -45,7 +45,8 @@ def _differences(project: Project, have: Mapping[str, int]) -> list[dict[str, An
     changed = []
     items = {live.bucket_item(name) for name in standing} | {item for item, found in asked.items() if found["running"]}
     for item in items:
-        stack, found = standing.get(item.removeprefix(live.BUCKET)), asked.get(item, {})
+        stack = standing.get(item.removeprefix(live.BUCKET))
+        found: Mapping[str, Any] = asked.get(item, {})
         version = live.bucket_version(stack, found.get("version", 0))
         born = live.born(stack, found.get("asked_at"))
         # A page knows of others too, which it does not show; only what came to be since is news to it.

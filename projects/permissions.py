@@ -27,7 +27,7 @@ def sees_project(person: Person, project: Project | None) -> bool:
     return person.is_staff or person.is_auditor or role_of(person, project) is not None
 
 
-@rules.predicate  # type: ignore[untyped-decorator]
+@rules.predicate  # type: ignore[untyped-decorator]  # rules has no types
 def manages_project(person: Person, project: Project | None) -> bool:
     """Managers and owners may change buckets; so may superusers."""
     if project is None:
@@ -35,7 +35,7 @@ def manages_project(person: Person, project: Project | None) -> bool:
     return person.is_superuser or role_of(person, project) in {Role.MANAGER, Role.OWNER}
 
 
-@rules.predicate  # type: ignore[untyped-decorator]
+@rules.predicate  # type: ignore[untyped-decorator]  # rules has no types
 def owns_project(person: Person, project: Project | None) -> bool:
     """Owners may say who works on the project."""
     if project is None:

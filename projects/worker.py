@@ -6,7 +6,7 @@ outcome is written only while that lease stands. A worker that dies leaves a lea
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -35,7 +35,7 @@ class Claim:
     operation: Operation
     attempt: int
     step: str
-    leased_until: object
+    leased_until: datetime | None
 
     def save(self, **fields: object) -> None:
         """Write to the row while the hold stands. Raises LostClaim."""

@@ -78,7 +78,7 @@ class Operation(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager["Operation"]] = OperationQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager["Operation"]] = OperationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

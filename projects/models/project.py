@@ -68,7 +68,7 @@ class Project(models.Model):
     frozen_reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[models.Manager["Project"]] = ProjectQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager["Project"]] = ProjectQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

@@ -44,7 +44,8 @@ def root_cause(events: Iterable[StackEvent], token: str | None) -> str:
         if event.status.endswith("_FAILED") and (token is None or event.token in {None, "", token})
     ]
     roots = [event for event in failures if event.reason and not _FOLLOWERS.search(event.reason)]
-    first = (roots or failures or [None])[-1]
-    if first is None:
+    found = roots or failures
+    if not found:
         return "CloudFormation took it back without naming a cause."
+    first = found[-1]
     return f"{in_words(first.reason or '')} ({first.logical_id}, {first.status})"

@@ -53,7 +53,7 @@ def _before_it(operation: Operation) -> Operation | None:
     """Return the operation that this one waits for."""
     if not operation.is_open:
         return None
-    ahead = Operation.objects.filter(project=operation.project, target=operation.target).open()  # type: ignore[attr-defined]
+    ahead = Operation.objects.filter(project=operation.project, target=operation.target).open()
     found: Operation | None = (
         ahead.filter(created_at__lt=operation.created_at).select_related("author").order_by("created_at").first()
     )

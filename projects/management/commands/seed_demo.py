@@ -32,7 +32,7 @@ class DemoProject:
     buckets: tuple[tuple[str, str, Retention], ...]
 
 
-PEOPLE = (
+PEOPLE: tuple[tuple[str, str, dict[str, bool]], ...] = (
     ("ana@example.com", "Ana Almeida", {}),
     ("ben@example.com", "Ben Brandt", {}),
     ("olga@example.com", "Olga Orlova", {}),
