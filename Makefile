@@ -3,7 +3,6 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := aws dynamodb_cache localaws notifications people portal projects tests bench
 
 .PHONY: run test check fix bench clean setup setup-dev browser lock
 
@@ -39,7 +38,7 @@ check: setup-dev  ## ruff, mypy, migrations, deployment checks, cfn-lint, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python manage.py makemigrations --check --dry-run
+	STACKPORT_STATE=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m tests.deploy_check
 	$(BIN)/python -m tests.lint_templates
 

@@ -97,7 +97,7 @@ class Identities:
             key = backend.access_keys.get(access_key_id)
             if key is None or key.status != "Active":
                 continue
-            user = backend.get_user(key.user_name)
+            user = backend.get_user(str(key.user_name))
             groups = backend.get_groups_for_user(user.name)
             policies = [
                 *map(_text, user.policies.values()),
