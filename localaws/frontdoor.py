@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from moto.iam.models import iam_backends
@@ -80,6 +81,9 @@ class FrontDoor:
         environ[CREDENTIALS] = who.credentials
         # moto would guess the account from what looks like a key; a caller's own word for it does not pass.
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = _account_of_store(who.account_id, asked)
+        if request.is_s3:
+            # What was judged is what moto gets; left to itself it cuts a key at a question mark.
+            environ["RAW_URI"] = f"{quote(request.path)}?{environ.get('QUERY_STRING', '')}"
         if request.service == "cloudformation":
             return self._cloudformation(environ, start_response)
         if asked.action == "sns:ConfirmSubscription":

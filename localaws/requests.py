@@ -109,6 +109,8 @@ class Incoming:
             return f"Credential should be scoped to a correct service: {self.service} is none of this local AWS."
         spoken = PROTOCOLS[self.service]
         if REST in spoken:
+            if self.path.startswith("//"):
+                return "A path begins with one slash."
             if self.is_s3 and len(s3.parts(self.query)) > 1:
                 return f"Conflicting query parameters: {', '.join(sorted(s3.parts(self.query)))}"
             return "S3 takes no X-Amz-Target." if "HTTP_X_AMZ_TARGET" in self.environ else None
