@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from moto.iam.models import iam_backends
 
-from aws import clients
+from aws import clients, sqs
 from dynamodb_cache import client as cache_client
 from dynamodb_cache import collections
-from localaws.server import REGION, LocalAWS
+from localaws.server import HOME_ACCOUNT, REGION, LocalAWS
 
 
 @pytest.fixture(scope="session")
@@ -26,11 +27,22 @@ def local_aws() -> Iterator[LocalAWS]:
     aws.stop()
 
 
+def is_standing(aws: LocalAWS) -> bool:
+    """Tell whether the portal's own key is still known: moto's state is global, and other tests may have emptied it."""
+    return aws.home.access_key_id in iam_backends[HOME_ACCOUNT]["aws"].access_keys
+
+
+def empty(aws: LocalAWS) -> None:
+    """Empty the local AWS and forget what this process knew of it."""
+    aws.reset()
+    clients.reset()
+    sqs.queue.cache_clear()
+    cache_client.reset()
+    collections.forget_everything()
+
+
 @pytest.fixture
 def aws(local_aws: LocalAWS) -> LocalAWS:
     """The local AWS, emptied."""
-    local_aws.reset()
-    clients.reset()
-    cache_client.reset()
-    collections.forget_everything()
+    empty(local_aws)
     return local_aws

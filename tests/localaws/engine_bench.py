@@ -20,6 +20,10 @@ from localaws.faults import Faults
 HOME = "100000000000"
 REGION = "eu-west-1"
 SETTLED = ("COMPLETE", "FAILED")
+# Needed as soon as anything in the process has applied `localaws.repairs`: then SNS asks the queue's policy.
+OPEN_TO_SNS = json.dumps(
+    {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}]}
+)
 
 _moto = DomainDispatcherApplication(create_backend_app)
 

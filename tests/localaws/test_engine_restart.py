@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.engine import Engine
-from tests.localaws.engine_bench import HOME, REGION, Bench, bucket, template
+from tests.localaws.engine_bench import HOME, OPEN_TO_SNS, REGION, Bench, bucket, template
 
 pytest_plugins = ["tests.localaws.engine_fixtures"]
 
@@ -160,7 +160,7 @@ def test_a_change_set_that_was_computed_is_finished(bench: Bench) -> None:
 
 def test_messages_that_were_waiting_are_sent(bench: Bench) -> None:
     topic = bench.client("sns").create_topic(Name="news")["TopicArn"]
-    url = bench.client("sqs").create_queue(QueueName="news")["QueueUrl"]
+    url = bench.client("sqs").create_queue(QueueName="news", Attributes={"Policy": OPEN_TO_SNS})["QueueUrl"]
     bench.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{HOME}:news")
     bench.faults.set_publishing(delay_seconds=60)
     stack_id = bench.create("s", {"T": TOPIC}, NotificationARNs=[topic])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from localaws import events
 from localaws.faults import Faults
 from localaws.stacks import Operation, Resource, Settings, Stack
-from tests.localaws.engine_bench import HOME, REGION, Bench, bucket
+from tests.localaws.engine_bench import HOME, OPEN_TO_SNS, REGION, Bench, bucket
 
 pytest_plugins = ["tests.localaws.engine_fixtures"]
 
@@ -76,7 +76,7 @@ def test_the_text_of_a_stack_event_without_token_is_awss() -> None:
 
 def subscribed(bench: Bench) -> tuple[str, str]:
     topic = bench.client("sns").create_topic(Name="news")["TopicArn"]
-    url = bench.client("sqs").create_queue(QueueName="news")["QueueUrl"]
+    url = bench.client("sqs").create_queue(QueueName="news", Attributes={"Policy": OPEN_TO_SNS})["QueueUrl"]
     bench.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{HOME}:news")
     return topic, url
 
