@@ -115,6 +115,7 @@ def create_queue(
         attributes["RedrivePolicy"] = json.dumps(
             {"deadLetterTargetArn": dead_letters.arn(), "maxReceiveCount": str(tries)}
         )
+    queue.cache_clear()  # what was known of queues may be older than what stands
     made = queue(name)
     try:
         made.url()

@@ -12,7 +12,7 @@ from localaws.server import HOME_ACCOUNT, REGION, LocalAWS
 
 
 @pytest.fixture(scope="session")
-def local_aws() -> Iterator[LocalAWS]:
+def served_aws() -> Iterator[LocalAWS]:
     """A local AWS that boto3's standard variables point at."""
     aws = LocalAWS()
     port = aws.start()
@@ -39,6 +39,14 @@ def empty(aws: LocalAWS) -> None:
     sqs.queue.cache_clear()
     cache_client.reset()
     collections.forget_everything()
+
+
+@pytest.fixture
+def local_aws(served_aws: LocalAWS) -> LocalAWS:
+    """The local AWS as the last test left it; emptied only when somebody took its first key away."""
+    if not is_standing(served_aws):
+        empty(served_aws)
+    return served_aws
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from projects.models import Membership, Project, ProjectState, Role
 from projects.stacks import accounts, mirror
 from tests import portal_run
 from tests.factories import PersonFactory
-from tests.fixtures_localaws import empty, is_standing
 
 
 @dataclass(slots=True)
@@ -60,8 +59,6 @@ def onboard(slug: str, generation: int) -> Project:
 @pytest.fixture
 def portal(local_aws, transactional_db: None) -> Iterator[None]:
     """The portal's own queues, tables and bucket, empty."""
-    if not is_standing(local_aws):
-        empty(local_aws)
     accounts.forget_baselines()
     mirror.collection.cache_clear()
     call_command("prepare")
