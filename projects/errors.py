@@ -21,6 +21,10 @@ class BucketBeingDeleted(ProjectError):
     """The bucket is being deleted, so it cannot be changed."""
 
 
+class FormUsed(ProjectError):
+    """The form's key has made a change elsewhere already."""
+
+
 class NotRetryable(ProjectError):
     """Only a failed operation can be tried again."""
 

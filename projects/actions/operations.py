@@ -21,7 +21,7 @@ from aws import sqs
 from aws.errors import AWSError
 from people.models import Person
 from projects import live
-from projects.errors import NotCancellable, NotRetryable
+from projects.errors import FormUsed, NotCancellable, NotRetryable
 from projects.models import Action, Operation, OperationStep, Project, State
 from projects.stacks.steps import first_step
 
@@ -58,7 +58,10 @@ def bumped(at_least: int = 0) -> Greatest:
 
 @transaction.atomic
 def request(project: Project, asked: Request) -> Operation:
-    """Write the operation's row and start it unless its target is busy; the same request key finds the first row."""
+    """Write the operation's row and start it unless its target is busy; the same request key finds the first row.
+
+    Raises FormUsed when the key is another project's: its row must not be told to this one.
+    """
     operation, created = Operation.objects.get_or_create(
         request_key=asked.request_key,
         defaults={
@@ -76,6 +79,8 @@ def request(project: Project, asked: Request) -> Operation:
             "version": _above_target(project, asked.target),
         },
     )
+    if operation.project_id != project.pk:
+        raise FormUsed("This form was sent already. Open it again and fill it in anew.")
     if created:
         start_waiting(project, [asked.target])
         transaction.on_commit(partial(live.announce_target, project, asked.target))
