@@ -3,6 +3,7 @@
 Costs one small DynamoDB read when nothing changed, whatever the number of buckets (DESIGN P6, P15).
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -117,7 +118,7 @@ class Query:
             state=state if state in STATES else "",
             sort=sort.removeprefix("-") if sort.removeprefix("-") in index.SORTS else "name",
             descending=sort.startswith("-"),
-            page=int(page) if page.isdigit() and 0 < int(page) < 100_000 else 1,
+            page=int(page) if page.isdecimal() and 0 < int(page) < 100_000 else 1,
         )
 
 
@@ -128,12 +129,22 @@ class Page:
     buckets: list[Bucket]
     query: Query
     matching: int
-    total: int
+    everything: list[Bucket]
     complete: bool
     unread: int
     checked_at: float | None
     read_at: float
     seen: int  # milliseconds: what was born after it is new to this page
+
+    @property
+    def total(self) -> int:
+        """How many buckets there are, whatever was asked for."""
+        return len(self.everything)
+
+    @property
+    def tones(self) -> Mapping[str, int]:
+        """How many buckets are ready, at work and failed."""
+        return Counter(bucket.tone for bucket in self.everything)
 
     @property
     def pages(self) -> int:
@@ -178,18 +189,17 @@ def page(project: Project, query: Query) -> Page:
         if (name := item.removeprefix(live.BUCKET)) not in standing and _is_shown(operation)
     ]
     # What is only asked for has no place in any order yet: it stands first, where its author looks for it.
-    found = [
-        bucket
-        for name in [*sorted(asked), *names]
-        if _matches(bucket := Bucket(name, standing.get(name), latest.get(live.bucket_item(name))), query)
+    everything = [
+        Bucket(name, standing.get(name), latest.get(live.bucket_item(name))) for name in [*sorted(asked), *names]
     ]
+    found = [bucket for bucket in everything if _matches(bucket, query)]
     start = min((query.page - 1) * PAGE_SIZE, max(0, (len(found) - 1) // PAGE_SIZE * PAGE_SIZE))
     shown = Query(query.search, query.state, query.sort, query.descending, start // PAGE_SIZE + 1)
     return Page(
         buckets=_with_versions(project, found[start : start + PAGE_SIZE]),
         query=shown,
         matching=len(found),
-        total=len(standing) + len(asked),
+        everything=everything,
         complete=snapshot.complete,
         unread=sum(1 for stack in standing.values() if not stack.fingerprint),
         checked_at=snapshot.head.get("checked_at"),

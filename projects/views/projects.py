@@ -38,7 +38,7 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
     context = {
         "project": project,
         "page": page,
-        "tones": _tones(project),
+        "tones": page.tones,
         "open_operations": _operations(project).filter(state__in=(State.WAITING, State.RUNNING)),
         "recent_operations": _operations(project).exclude(state__in=(State.WAITING, State.RUNNING))[:RECENT],
         "posture": list(CHECKS),
@@ -59,10 +59,3 @@ def activity(request: HttpRequest, project: Project) -> HttpResponse:
 
 def _operations(project: Project) -> QuerySet[Operation]:
     return Operation.objects.filter(project=project).select_related("author", "project").order_by("-created_at")
-
-
-def _tones(project: Project) -> dict[str, int]:
-    """Return how many buckets are ready, at work and failed."""
-    return {
-        state: bucket_pages.page(project, bucket_pages.Query(state=state)).matching for state in bucket_pages.STATES
-    }
