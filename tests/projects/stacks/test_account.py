@@ -21,6 +21,7 @@ from projects.stacks.naming import Kind, bucket_name
 from projects.stacks.spec import BucketSpec, Retention
 from projects.stacks.status import parse
 from projects.stacks.templates import RESOURCE_TYPES, RenderContext, body, read, render
+from tests.fixtures_localaws import empty, is_standing
 
 ACCOUNT = ProjectAccount("210000000001", "eu-west-1", "ab" * 24)
 SPEC = BucketSpec(
@@ -103,14 +104,16 @@ def refused(call: Callable[..., Any], **arguments: Any) -> bool:
 
 
 @pytest.fixture(scope="module")
-def laid(local_aws: LocalAWS) -> Laid:
+def laid(served_aws: LocalAWS) -> Laid:
     """An account with the baseline."""
+    if not is_standing(served_aws):
+        empty(served_aws)
 
     def client(service: str, credentials: Credentials) -> Any:
-        return inprocess.client(local_aws.front, service, credentials, ACCOUNT.region)
+        return inprocess.client(served_aws.front, service, credentials, ACCOUNT.region)
 
     def home(service: str) -> Any:
-        return client(service, local_aws.home)
+        return client(service, served_aws.home)
 
     def as_role(service: str, role: Role) -> Any:
         made = home("sts").assume_role(
@@ -119,7 +122,7 @@ def laid(local_aws: LocalAWS) -> Laid:
         return client(service, Credentials(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"]))
 
     def administrator(service: str) -> Any:
-        return client(service, local_aws.front.internal_credentials(ACCOUNT.account_id))
+        return client(service, served_aws.front.internal_credentials(ACCOUNT.account_id))
 
     url = home("sqs").create_queue(QueueName="events-of-test-account")["QueueUrl"]
     arn = home("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
