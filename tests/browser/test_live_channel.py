@@ -108,3 +108,13 @@ def test_signing_out_elsewhere_ends_the_live_channel(sign_in: Callable[..., Page
     ana.evaluate("window.__sockets.at(-1).close()")
 
     expect(ana.locator("[data-live-badge]")).to_contain_text("Signed out", timeout=PATIENCE)
+
+
+def test_an_aws_that_dies_in_the_middle_is_waited_for(sign_in: Callable[..., Page], product: Launcher) -> None:
+    ana = sign_in("ana")
+    create(ana, f"dark-{secrets.token_hex(3)}")
+    ana.wait_for_url(re.compile("/operations/"))
+    product.kill_child("aws")
+    product.start_aws()  # on the same port, from what it had saved
+
+    expect(ana.locator("#operation")).to_have_attribute("data-state", "succeeded", timeout=90_000)

@@ -1,0 +1,74 @@
+"""The tables are wiped while the portal runs: pages keep answering and become right by themselves."""
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from dynamodb_cache.client import client
+from people.models import Person
+from projects import bucket_pages, live, sweep
+from projects.actions import buckets
+from projects.models import Project, State
+from projects.stacks import mirror
+from tests import portal_run
+from tests.projects.specs import asker, spec_for
+
+KEYS = {settings.STACKPORT_MIRROR_TABLE: ("p", "s"), settings.STACKPORT_CACHE_TABLE: ("k",)}
+
+
+def wipe() -> None:
+    """Delete every item of both tables."""
+    for table, keys in KEYS.items():
+        found = client().scan(TableName=table)["Items"]
+        for item in found:
+            client().delete_item(TableName=table, Key={key: item[key] for key in keys})
+
+
+@pytest.fixture
+def name(acme: Project, ana: Person, label: str) -> str:
+    """The name of a bucket that stands."""
+    operation = portal_run.settle(buckets.create(acme, spec_for(acme, ana, label), by=asker(ana)))
+    assert operation.state == State.SUCCEEDED, operation.cause
+    return operation.target_name
+
+
+def test_everything_comes_back_from_cloudformation(acme: Project, name: str) -> None:
+    before = live.find_bucket(acme, name)
+    assert before is not None
+
+    wipe()
+    assert live.find_bucket(acme, name) is None
+    sweep.compare_when_due(acme)
+    portal_run.until(lambda: (found := live.find_bucket(acme, name)) is not None and bool(found.fingerprint))
+
+    after = live.find_bucket(acme, name)
+    assert after is not None
+    assert (after.spec, after.status, after.fingerprint) == (before.spec, before.status, before.fingerprint)
+    assert mirror.snapshot(acme).complete
+
+
+def test_nobody_is_logged_out_and_the_page_says_what_it_lacks(
+    acme: Project, ana: Person, name: str, client: Client
+) -> None:
+    client.force_login(ana)
+    address = f"/projects/{acme.slug}/buckets/"
+    assert name.encode() in client.get(address).content
+
+    wipe()
+    answer = client.get(address)
+
+    assert answer.status_code == 200
+    assert b"is being read from CloudFormation" in answer.content
+    # The page itself has asked a worker to read everything again.
+    portal_run.until(
+        lambda: bucket_pages.page(acme, bucket_pages.Query()).unread == 0 and mirror.snapshot(acme).complete
+    )
+    assert name.encode() in client.get(address).content
+    assert b"is being read from CloudFormation" not in client.get(address).content
+
+
+def test_a_stack_that_somebody_made_past_the_portal_is_found(acme: Project, ana: Person, name: str) -> None:
+    stack = live.find_bucket(acme, name)
+    assert stack is not None
+    mirror.forget(acme, stack.stack_id, observed="0000")  # refused as old: the row stands
+    assert live.find_bucket(acme, name) is not None
