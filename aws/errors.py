@@ -105,6 +105,7 @@ _CLASSES: dict[str, type[AWSError]] = {
     "AccessDeniedException": AccessDenied,
     "403": AccessDenied,
     "UnauthorizedOperation": AccessDenied,
+    "AuthorizationError": AccessDenied,
     "InvalidClientTokenId": AccessDenied,
     "SignatureDoesNotMatch": AccessDenied,
     "AlreadyExistsException": AlreadyExists,

@@ -53,12 +53,11 @@ def serve(queue: Queue, stop: threading.Event) -> None:
         for message in messages:
             try:
                 handle(message)
-            except Exception:  # a worker outlives one broken message; it stays in the queue and is tried again
+                queue.delete(message)
+            except Exception:  # a worker outlives one broken message and an AWS that goes away; the message comes back
                 logger.exception("bell failed, it comes back: message=%s", message.message_id)
-                continue
             finally:
                 close_old_connections()
-            queue.delete(message)
 
 
 def threads(stop: threading.Event, count: int = 0) -> list[threading.Thread]:

@@ -10,6 +10,7 @@ from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from aws.errors import AWSError
+from dynamodb_cache.errors import DynamoDBCacheError
 from projects.actions import operations
 from projects.models import Operation, Project, ProjectState, State
 from projects.stacks import index, mirror, reading, rebuild
@@ -23,7 +24,10 @@ def run(stop: threading.Event) -> None:
     """Sweep at the set pace until asked to stop."""
     while not stop.is_set():
         close_old_connections()
-        once()
+        try:
+            once()
+        except Exception:  # the sweep is the last net: it outlives whatever one round meets
+            logger.exception("sweep broken off, the next one tries again")
         close_old_connections()
         stop.wait(settings.STACKPORT_SWEEP_SECONDS)
 
@@ -36,7 +40,7 @@ def once() -> None:
         try:
             read_silent(project)
             compare_when_due(project)
-        except AWSError as error:
+        except (AWSError, DynamoDBCacheError) as error:
             logger.warning("sweep of project %s put off: %s", project.slug, error)
 
 

@@ -15,6 +15,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from aws.errors import AccessDenied, AWSError, ExpiredCredentials, RateLimited, StackBusy, Throttled, Unreachable
+from dynamodb_cache.errors import DynamoDBCacheError
 from projects import live
 from projects.actions import operations
 from projects.models import Operation, OperationStep, State
@@ -99,6 +100,8 @@ def take(held: Claim) -> Outcome:
     except _PASSING as error:
         seconds = getattr(error, "retry_after", None) or 3
         return LookAgain(seconds, f"AWS asked to wait: {error.code}.")
+    except DynamoDBCacheError as error:
+        return LookAgain(3, f"The mirror does not answer: {error}")
     except AccessDenied as error:
         return Failed(
             f"The project's account refused the portal ({error.operation}). Staff must look at the account's roles."
