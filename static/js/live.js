@@ -12,13 +12,16 @@
   const POLL_EVERY = 30000;
   const CAP = 30000;
   const STABLE_AFTER = 10000;
+  const ANSWER_WITHIN = 10000;
+  const HEARTBEAT = PING_EVERY + PONG_WITHIN + 1000; // longer silence is no life
+  const LIVE = "[data-live-item], [data-live-any], [data-live-list]";
   const SIGNED_OUT = 4401;
 
   const topics = (document.body.dataset.liveTopics || "").split(/\s+/).filter(Boolean);
   const badge = document.querySelector("[data-live-badge]");
   if (!badge) return;
   if (!topics.length) {
-    badge.hidden = true; // nothing on this page changes by itself, so there is nothing to promise
+    badge.hidden = true; // the page shows nothing that could change
     return;
   }
 
@@ -31,9 +34,15 @@
   let stableTimer = 0;
   let subscribed = new Set();
   let signedOut = false;
-  let freshAt = new Date();
-  let changedCount = 0;
+  let openTimer = 0;
+  let heardAt = 0; // when the last frame came
+  let freshAt = new Date(); // when all that is shown was known to be true
+  let round = null; // the poll under way
+  let pollWorks = false;
   let announceTimer = 0;
+  const refused = new Set(); // topics that this page may not hear
+  const unsure = new Set(); // topics of which something may have passed unheard
+  const changed = new Map(); // what to announce: kind -> its items
   const missed = new Set(); // items that a signal told of while their fetch was under way
 
   const clock = (moment) =>
@@ -45,15 +54,30 @@
     if (place.textContent !== words) place.textContent = words;
   };
 
+  const isLive = () =>
+    socket !== null &&
+    socket.readyState === WebSocket.OPEN &&
+    topics.every((topic) => subscribed.has(topic)) &&
+    Date.now() - heardAt < HEARTBEAT;
+
   const tell = () => {
+    const failed = document.querySelector("[data-live-failed]") !== null;
     if (signedOut) return show("stale", "Signed out: reload to sign in");
-    if (socket && socket.readyState === WebSocket.OPEN && topics.every((topic) => subscribed.has(topic)))
+    if (isLive() && !failed) {
+      freshAt = new Date(heardAt);
       return show("live", "Live");
-    if (pollTimer) return show("polling", "Updating every 30 s, as of " + clock(freshAt));
-    if (failures > 0 || freshAt < Date.now() - PING_EVERY)
-      return show("reconnecting", "Reconnecting… showing state of " + clock(freshAt));
+    }
+    if (isLive() || refused.size) return show("stale", "Showing state of " + clock(freshAt));
+    if (pollTimer && pollWorks) return show("polling", "Updating every 30 s, as of " + clock(freshAt));
+    if (pollTimer) return show("stale", "Reconnecting… showing state of " + clock(freshAt));
+    if (failures > 0 || heardAt) return show("reconnecting", "Reconnecting… showing state of " + clock(freshAt));
     return show("reconnecting", "Connecting…");
   };
+
+  if (!document.querySelector(LIVE)) {
+    show("still", "Showing state of " + clock(freshAt)); // about a topic, but nothing in it is fetched again
+    return;
+  }
 
   const elementsOf = (topic, item) =>
     [...document.querySelectorAll("[data-live-item]")].filter(
@@ -62,14 +86,20 @@
 
   const versions = (topic) => {
     const have = {};
+    const hold = (name, version) => {
+      // Of two that show one item, the older decides; what has no version is not told at all.
+      if (Number.isFinite(version)) have[name] = Math.min(version, have[name] ?? Infinity);
+    };
     for (const element of document.querySelectorAll("[data-live-item]"))
-      if (element.dataset.liveTopic === topic) have[element.dataset.liveItem] = Number(element.dataset.liveVersion);
+      if (element.dataset.liveTopic === topic) hold(element.dataset.liveItem, Number(element.dataset.liveVersion));
     for (const list of document.querySelectorAll("[data-live-list]"))
-      if (list.dataset.liveList === topic) have["*"] = Number(list.dataset.liveSeen);
+      if (list.dataset.liveList === topic) hold("*", Number(list.dataset.liveSeen));
     return have;
   };
 
-  const keyOf = (element) => (element.dataset.liveTopic || element.dataset.liveAny) + " " + (element.dataset.liveItem || "");
+  const topicOf = (element) => element.dataset.liveTopic || element.dataset.liveAny || element.dataset.liveList;
+
+  const keyOf = (element) => topicOf(element) + " " + (element.dataset.liveItem || "");
 
   const refresh = (element) => {
     if (element.dataset.liveFetching) {
@@ -81,17 +111,19 @@
     // A little apart, so that one event does not make every page ask in the same millisecond.
     setTimeout(() => {
       delete element.dataset.livePending;
-      if (element.isConnected) window.htmx.trigger(element, "live:changed");
+      if (element.isConnected) window.htmx.trigger(element, element.dataset.liveList ? "live:reload" : "live:changed");
     }, 60 + Math.random() * 60);
   };
 
-  const announce = () => {
-    changedCount += 1;
+  const announce = (item) => {
+    const kind = item.split(":")[0];
+    changed.set(kind, (changed.get(kind) || new Set()).add(item));
     clearTimeout(announceTimer);
     announceTimer = setTimeout(() => {
       const place = document.querySelector("[data-live-announce]");
-      if (place) place.textContent = changedCount === 1 ? "1 change on this page" : changedCount + " changes on this page";
-      changedCount = 0;
+      const counted = [...changed].map(([name, items]) => items.size + " " + name + (items.size === 1 ? "" : "s"));
+      if (place) place.textContent = counted.join(" and ") + " updated";
+      changed.clear();
     }, 1500);
   };
 
@@ -103,7 +135,7 @@
       list.dataset.liveNews = [...known].join(" ");
       const button = list.querySelector("[data-live-new]");
       if (!button || !list.querySelector("[data-live-item]")) {
-        window.htmx.trigger(list, "live:reload"); // an empty list has no row that could jump
+        refresh(list); // an empty list has no row that could jump
         continue;
       }
       button.textContent = known.size === 1 ? "1 new: show it" : known.size + " new: show them";
@@ -113,18 +145,20 @@
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-live-new]");
-    if (button) window.htmx.trigger(button.closest("[data-live-list]"), "live:reload");
+    if (button) refresh(button.closest("[data-live-list]"));
   });
 
   const hear = (topic, change) => {
-    freshAt = new Date();
     for (const element of document.querySelectorAll("[data-live-any]"))
       if (element.dataset.liveAny === topic) refresh(element);
+    if (change.item === topic)
+      for (const list of document.querySelectorAll("[data-live-list]"))
+        if (list.dataset.liveList === topic) refresh(list); // rebuilt as a whole
     const elements = elementsOf(topic, change.item);
     for (const element of elements) {
       if (change.gone || Number(element.dataset.liveVersion) !== change.version) {
         refresh(element);
-        announce();
+        announce(change.item);
       }
     }
     if (elements.length || change.gone) return;
@@ -132,75 +166,129 @@
       if (list.dataset.liveList === topic && change.born > Number(list.dataset.liveSeen)) offerNew(topic, change.item);
   };
 
-  const receive = (event) => {
-    let frame;
+  // The snapshot is about items; what shows a topic as a whole, or could not be fetched, is fetched again.
+  const catchUp = (topic, items) => {
+    items.forEach((change) => hear(topic, change));
+    for (const element of document.querySelectorAll("[data-live-any], [data-live-failed]"))
+      if (topicOf(element) === topic && (element.dataset.liveFailed || unsure.has(topic))) refresh(element);
+    unsure.delete(topic);
+  };
+
+  const read = (text) => {
     try {
-      frame = JSON.parse(event.data);
+      return JSON.parse(text) || {};
     } catch {
-      return; // a gateway's own error frames are not ours to read
+      return {}; // a gateway's own error frames are not ours to read
     }
-    freshAt = new Date();
+  };
+
+  const receive = (event) => {
+    const frame = read(event.data);
+    heardAt = Date.now();
     if (frame.type === "changed") hear(frame.topic, frame);
-    else if (frame.type === "snapshot") frame.items.forEach((change) => hear(frame.topic, change));
+    else if (frame.type === "snapshot") catchUp(frame.topic, frame.items);
     else if (frame.type === "subscribed") {
       subscribed.add(frame.topic);
       stopPolling();
-    } else if (frame.type === "refused" || frame.type === "withdrawn") {
-      subscribed.delete(frame.topic);
+    } else if (frame.type === "withdrawn") {
       window.location.reload(); // the project is no longer ours: the page itself says so
+    } else if (frame.type === "refused") {
+      // Never by a reload: a page that is shown and yet refused would reload for ever.
+      subscribed.delete(frame.topic);
+      refused.add(frame.topic);
     } else if (frame.type === "pong") {
       clearTimeout(pongTimer);
       pongTimer = 0;
     }
+    if (topics.every((topic) => subscribed.has(topic) || refused.has(topic))) clearTimeout(openTimer);
     tell();
   };
 
   const ping = () => {
     if (!socket || socket.readyState !== WebSocket.OPEN || pongTimer) return;
     socket.send(JSON.stringify({ type: "ping" }));
-    pongTimer = setTimeout(() => socket && socket.close(), PONG_WITHIN);
+    pongTimer = setTimeout(lost, PONG_WITHIN);
   };
 
   const stopPolling = () => {
     clearInterval(pollTimer);
     pollTimer = 0;
+    round = null;
+    pollWorks = false;
   };
 
+  // A list is fetched whole, its rows with it: one request instead of fifty, and what is new or gone shows too.
   const poll = () => {
-    for (const element of document.querySelectorAll("[data-live-item], [data-live-any]")) refresh(element);
-    for (const list of document.querySelectorAll("[data-live-list]"))
-      if (!list.querySelector("[data-live-item]")) window.htmx.trigger(list, "live:reload");
+    round = { at: new Date(), failed: false };
+    for (const element of document.querySelectorAll(LIVE))
+      if (!element.parentElement.closest("[data-live-list]")) refresh(element);
+  };
+
+  const endRound = () => {
+    if (!round || document.querySelector("[data-live-pending], [data-live-fetching]")) return;
+    pollWorks = !round.failed;
+    if (pollWorks) freshAt = round.at;
+    round = null;
+    tell();
   };
 
   const subscribe = () => {
-    for (const topic of topics) socket.send(JSON.stringify({ type: "subscribe", topic, have: versions(topic) }));
+    for (const topic of topics)
+      if (!refused.has(topic)) socket.send(JSON.stringify({ type: "subscribe", topic, have: versions(topic) }));
+  };
+
+  const resync = () => {
+    topics.forEach((topic) => unsure.add(topic));
+    subscribe();
   };
 
   const connect = () => {
     clearTimeout(retryTimer);
     retryTimer = 0;
     if (signedOut || (socket && socket.readyState <= WebSocket.OPEN)) return;
+    if (socket) forget();
     const scheme = window.location.protocol === "https:" ? "wss://" : "ws://";
     socket = new WebSocket(scheme + window.location.host + document.body.dataset.liveUrl);
     const mine = socket;
+    openTimer = setTimeout(lost, ANSWER_WITHIN); // until every topic is answered
     mine.addEventListener("open", () => {
-      subscribe();
+      if (mine !== socket) return;
+      heardAt = Date.now();
+      resync();
       stableTimer = setTimeout(() => (failures = 0), STABLE_AFTER);
       pingTimer = setInterval(ping, PING_EVERY);
     });
     mine.addEventListener("message", (event) => mine === socket && receive(event));
     mine.addEventListener("close", (event) => {
       if (mine !== socket) return;
-      socket = null;
-      subscribed = new Set();
-      clearInterval(pingTimer);
-      clearTimeout(pongTimer);
-      clearTimeout(stableTimer);
-      pongTimer = 0;
-      if (event.code === SIGNED_OUT) signedOut = true;
-      else later();
-      tell();
+      if (event.code === SIGNED_OUT) signOut();
+      else lost();
     });
+  };
+
+  // Not waiting for its close event: a half-open socket takes up to a minute to admit that it is dead.
+  const forget = () => {
+    const gone = socket;
+    socket = null;
+    subscribed = new Set();
+    clearInterval(pingTimer);
+    [openTimer, pongTimer, stableTimer].forEach(clearTimeout);
+    pongTimer = 0;
+    if (gone) gone.close();
+  };
+
+  const lost = () => {
+    forget();
+    later();
+    tell();
+  };
+
+  const signOut = () => {
+    signedOut = true;
+    forget();
+    stopPolling();
+    clearTimeout(retryTimer);
+    tell();
   };
 
   const later = () => {
@@ -217,9 +305,10 @@
   const wake = () => {
     if (document.hidden) return;
     if (socket && socket.readyState === WebSocket.OPEN) {
-      subscribe(); // what passed while the page slept comes as a snapshot
+      resync(); // what passed while the page slept comes as a snapshot
       ping();
     } else connect();
+    tell();
   };
   document.addEventListener("visibilitychange", wake);
   window.addEventListener("online", wake);
@@ -227,22 +316,49 @@
 
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     const element = event.detail.elt;
-    if (element.dataset.liveItem || element.dataset.liveAny) element.dataset.liveFetching = "yes";
+    if (element.matches(LIVE)) element.dataset.liveFetching = "yes";
   });
+
+  // An expired session answers with the way to the sign-in page: that is no row of ours.
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const { pathInfo, requestConfig } = event.detail;
+    if (!requestConfig.elt.matches(LIVE) || !pathInfo.responsePath) return;
+    const pathOf = (address) => new URL(address, window.location.href).pathname;
+    if (pathOf(pathInfo.responsePath) === pathOf(pathInfo.finalRequestPath)) return;
+    event.detail.shouldSwap = false;
+    signOut();
+  });
+
+  const failedToFetch = (element) => {
+    const tries = Number(element.dataset.liveFailed || 0) + 1;
+    element.dataset.liveFailed = tries;
+    if (round) round.failed = true;
+    // While it polls, the next round is the next try.
+    else if (!pollTimer) setTimeout(() => element.dataset.liveFailed && refresh(element), Math.min(CAP, 1000 * 2 ** tries));
+  };
+
   document.body.addEventListener("htmx:afterRequest", (event) => {
-    delete event.detail.elt.dataset.liveFetching;
+    // htmx tells a parent of it too when the element itself was swapped: the request is still the element's.
+    const element = event.detail.requestConfig.elt;
+    if (!element.matches(LIVE) || !element.dataset.liveFetching) return;
+    delete element.dataset.liveFetching;
+    if (event.detail.successful) {
+      delete element.dataset.liveFailed;
+      // A signal for a row of the old list may have met no row of the new one.
+      if (element.dataset.liveList && isLive()) subscribe();
+    } else {
+      failedToFetch(element);
+    }
+    endRound();
+    tell();
     setTimeout(() => {
-      for (const element of document.querySelectorAll("[data-live-item], [data-live-any]"))
-        if (missed.delete(keyOf(element))) refresh(element);
+      for (const shown of document.querySelectorAll(LIVE)) if (missed.delete(keyOf(shown))) refresh(shown);
     }, 50); // after the swap
   });
 
-  // The state of a fetched element is as fresh as its answer.
   document.body.addEventListener("htmx:afterSwap", (event) => {
-    freshAt = new Date();
     const element = event.detail.elt;
     if (element && element.dataset && element.dataset.liveItem) element.classList.add("flash");
-    tell();
   });
   document.body.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status === 404 || event.detail.xhr.status === 401) window.location.reload();

@@ -35,7 +35,11 @@ class Chromium:
         """Return the environment to start it in."""
         if self.libraries is None:
             return dict(os.environ)
-        return {**os.environ, "LD_LIBRARY_PATH": str(self.libraries), "FONTCONFIG_PATH": str(self.libraries.parent / "fonts")}
+        return {
+            **os.environ,
+            "LD_LIBRARY_PATH": str(self.libraries),
+            "FONTCONFIG_PATH": str(self.libraries.parent / "fonts"),
+        }
 
 
 def find() -> Chromium:

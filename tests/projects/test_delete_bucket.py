@@ -102,7 +102,9 @@ def test_a_bucket_that_is_gone_says_so(acme: Project, ana: Person) -> None:
         buckets.delete(acme, "acme-none-123456789012-eu-west-1-an", by=asker(ana))
 
 
-def test_the_bucket_of_one_account_is_closed_to_another(acme: Project, harbour: Project, ana: Person, name: str) -> None:
+def test_the_bucket_of_one_account_is_closed_to_another(
+    acme: Project, harbour: Project, ana: Person, name: str
+) -> None:
     from botocore.exceptions import ClientError
 
     foreign = clients.member(harbour.account, Role.READ, "s3", actor="test")

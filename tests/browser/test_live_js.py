@@ -1,0 +1,367 @@
+"""`static/js/live.js` alone, in a real browser: a page of ours, a socket and a clock that the test holds in its hand."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import django_htmx
+import pytest
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+
+ROOT = Path(__file__).parents[2]
+HTMX = Path(django_htmx.__file__).parent / "static/django_htmx/htmx-2.min.js"
+STEP_SECONDS = 1
+STEP_WAITS_MS = 40
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
+SHELL = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>live</title>
+<meta name="htmx-config" content='{{"allowEval":false,"includeIndicatorStyles":false}}'>
+<script src="/htmx.js" defer></script><script src="/live.js" defer></script></head>
+<body data-live-url="/ws/" data-live-topics="{topics}">
+<span data-live-badge role="status"><span data-live-words>Connecting…</span></span>
+<main>{main}</main><div aria-live="polite" data-live-announce></div></body></html>"""
+SHELF = (
+    '<div id="list" data-live-list="shelf:1" data-live-prefix="book:" data-live-seen="100" hx-get="/list"'
+    ' hx-trigger="live:reload" hx-swap="outerHTML"><button type="button" data-live-new hidden></button>{rows}</div>'
+)
+
+
+def row(name: str, version: int, words: str = "") -> str:
+    """A live element as templates write it."""
+    return (
+        f'<p id="{name}" data-live-topic="shelf:1" data-live-item="book:{name}" data-live-version="{version}"'
+        f' hx-get="/row/{name}" hx-trigger="live:changed" hx-swap="outerHTML">{words or version}</p>'
+    )
+
+
+class Bench:
+    """A page, its server and its socket."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        self.sockets: list[WebSocketRoute] = []
+        self.frames: list[dict[str, Any]] = []
+        self.fetched: list[str] = []
+        self.loads = 0
+        self.answers: dict[str, Callable[[], str] | int | str] = {}
+        self.differs: list[dict[str, Any]] = []
+        self.refuses: set[str] = set()
+        self.answering = True  # frames
+        self.accepting = True  # sockets
+        self.main = row("a", 1)
+        self.topics = "shelf:1"
+        page.route_web_socket(re.compile("/ws/$"), self._connect)
+        page.clock.install()
+
+    def open(self, *, live: bool = True) -> "Bench":
+        self.page.goto(f"{self.address}/")
+        if live:
+            self.shows("live")
+        return self
+
+    def _handler(bench: "Bench") -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's below
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, headers, body = bench._serve(urlsplit(self.path).path)
+                if not status:
+                    self.close_connection = True
+                    return
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        return Handler
+
+    def _serve(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        """Return status (0 for none at all), headers and body."""
+        if path in {"/htmx.js", "/live.js"}:
+            script = HTMX if path == "/htmx.js" else ROOT / "static/js/live.js"
+            return 200, {"Content-Type": "text/javascript"}, script.read_bytes()
+        html = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
+        if path == "/":
+            self.loads += 1
+            return 200, html, SHELL.format(topics=self.topics, main=self.main).encode()
+        self.fetched.append(path)
+        answer = self.answers.get(path, 404)
+        if callable(answer):
+            answer = answer()
+        if isinstance(answer, int):
+            return answer, html, b"no"
+        if answer.startswith("/"):
+            return 302, {"Location": answer}, b""
+        return 200, html, answer.encode()
+
+    def _connect(self, socket: WebSocketRoute) -> None:
+        self.sockets.append(socket)
+        if not self.accepting:
+            socket.close(code=1012)
+            return
+        socket.on_message(lambda text: self._hear(socket, json.loads(text)))
+
+    def _hear(self, socket: WebSocketRoute, frame: dict[str, Any]) -> None:
+        self.frames.append(frame)
+        if not self.answering:
+            return
+        if frame["type"] == "ping":
+            socket.send(json.dumps({"type": "pong"}))
+        elif frame["topic"] in self.refuses:
+            socket.send(json.dumps({"type": "refused", "topic": frame["topic"]}))
+        else:
+            socket.send(json.dumps({"type": "subscribed", "topic": frame["topic"]}))
+            socket.send(json.dumps({"type": "snapshot", "topic": frame["topic"], "items": self.differs}))
+
+    def tells(self, item: str, version: int, **more: Any) -> None:
+        """Send a signal to the page."""
+        signal = {"type": "changed", "topic": "shelf:1", "item": item, "version": version, "born": 0, **more}
+        self.sockets[-1].send(json.dumps(signal))
+
+    def shows(self, state: str, words: str = "") -> None:
+        badge = self.page.locator("[data-live-badge]")
+        expect(badge).to_have_attribute("data-state", state)
+        if words:
+            expect(badge).to_contain_text(re.compile(words))
+
+    def passes(self, seconds: float) -> None:
+        """Let the page's clock run, in steps: sockets and requests take real time, which a leap would not leave them."""
+        for _ in range(round(seconds / STEP_SECONDS)):
+            self.page.clock.run_for(int(STEP_SECONDS * 1000))
+            self.page.wait_for_timeout(STEP_WAITS_MS)
+
+    def fetches(self, count: int) -> None:
+        """Wait until so many fragments were asked for; requests take real time, whatever the page's clock says."""
+        for _ in range(250):
+            if len(self.fetched) >= count:
+                break
+            self.page.wait_for_timeout(20)
+        assert len(self.fetched) == count
+
+    def subscriptions(self) -> list[dict[str, Any]]:
+        return [frame for frame in self.frames if frame["type"] == "subscribe"]
+
+
+@pytest.fixture
+def bench(browser: Browser) -> Iterator[Bench]:
+    context = browser.new_context()
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: "Content Security" in message.text and problems.append(message.text))
+    opened = Bench(page)
+    yield opened
+    context.close()
+    opened.server.shutdown()
+    opened.server.server_close()
+    assert problems == []
+
+
+def test_a_newer_version_is_fetched_once_and_announced(bench: Bench) -> None:
+    bench.main = row("a", 1) + row("b", 1)
+    bench.answers = {"/row/a": row("a", 2, "second")}
+    bench.open()
+    assert bench.subscriptions() == [{"type": "subscribe", "topic": "shelf:1", "have": {"book:a": 1, "book:b": 1}}]
+    for _ in range(5):
+        bench.tells("book:a", 2)
+    expect(bench.page.locator("#a")).to_have_text("second")
+    expect(bench.page.locator("[data-live-announce]")).to_have_text("1 book updated")
+    assert bench.fetched == ["/row/a"]
+    bench.tells("book:a", 2)  # what the page shows already
+    bench.passes(2)
+    assert bench.fetched == ["/row/a"]
+    bench.shows("live", "^Live$")
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 4000])
+def test_every_close_is_followed_by_a_new_socket_with_the_versions_shown(bench: Bench, code: int) -> None:
+    bench.answers = {"/row/a": row("a", 3, "third")}
+    bench.open()
+    bench.differs = [{"item": "book:a", "version": 3}]
+    bench.sockets[-1].close(code=code)
+    bench.shows("reconnecting")
+    bench.passes(3)
+    bench.shows("live")
+    assert bench.subscriptions()[-1]["have"] == {"book:a": 1}
+    expect(bench.page.locator("#a")).to_have_text("third")
+
+
+def test_signed_out_is_said_and_ends_the_trying(bench: Bench) -> None:
+    bench.open()
+    bench.sockets[-1].close(code=4401)
+    bench.shows("stale", "Signed out")
+    bench.passes(120)
+    assert len(bench.sockets) == 1
+
+
+def test_a_silent_socket_is_left_at_once(bench: Bench) -> None:
+    bench.open()
+    bench.answering = False
+    bench.passes(27)
+    bench.shows("reconnecting")
+    assert len(bench.sockets) > 1
+    bench.answering = True
+    bench.passes(15)  # the next one opened in the silence: it is given up as well
+    bench.shows("live")
+
+
+def test_after_a_sleep_it_is_not_live_before_it_has_heard(bench: Bench) -> None:
+    bench.open()
+    bench.answering = False
+    bench.page.clock.fast_forward("01:00:00")
+    bench.shows("reconnecting", r"showing state of \d")
+
+
+def test_after_three_failures_it_polls_and_says_when(bench: Bench) -> None:
+    bench.main = SHELF.format(rows=row("a", 1))
+    bench.answers = {"/list": lambda: SHELF.format(rows=row("a", 2, "polled"))}
+    bench.open()
+    bench.accepting = False
+    bench.sockets[-1].close(code=1012)
+    bench.passes(10)
+    bench.shows("polling", r"Updating every 30 s, as of \d")
+    expect(bench.page.locator("#a")).to_have_text("polled")
+    bench.fetches(1)
+    for polls in (2, 3):
+        bench.passes(31)
+        bench.fetches(polls)
+    bench.accepting = True
+    bench.passes(31)
+    bench.shows("live")
+    bench.passes(1)  # what was asked for by the last poll
+    polls = len(bench.fetched)
+    bench.passes(61)
+    assert len(bench.fetched) == polls
+
+
+@pytest.mark.parametrize("answer", [0, 500, 503])
+def test_a_poll_that_fails_is_no_update(bench: Bench, answer: int) -> None:
+    bench.answers = {"/row/a": answer}
+    bench.open()
+    bench.accepting = False
+    bench.sockets[-1].close(code=1012)
+    bench.passes(60)
+    bench.shows("stale", r"showing state of \d")
+    bench.answers = {"/row/a": row("a", 2, "well")}
+    bench.passes(31)
+    bench.shows("polling", "Updating")
+
+
+def test_it_is_not_live_while_a_change_cannot_be_fetched(bench: Bench) -> None:
+    bench.answers = {"/row/a": 503}
+    bench.open()
+    bench.tells("book:a", 2)
+    bench.shows("stale", r"Showing state of \d")
+    bench.answers = {"/row/a": row("a", 2, "well")}
+    bench.passes(40)
+    expect(bench.page.locator("#a")).to_have_text("well")
+    bench.shows("live")
+
+
+def test_a_refused_topic_neither_reloads_for_ever_nor_passes_for_live(bench: Bench) -> None:
+    bench.topics, bench.refuses = "shelf:1 shelf:2", {"shelf:2"}
+    bench.open(live=False)
+    bench.shows("stale", r"Showing state of \d")
+    bench.passes(60)
+    assert bench.loads == 1
+
+
+def test_a_withdrawn_topic_reloads_the_page(bench: Bench) -> None:
+    bench.open()
+    with bench.page.expect_event("load"):
+        bench.sockets[-1].send(json.dumps({"type": "withdrawn", "topic": "shelf:1"}))
+    assert bench.loads == 2
+
+
+def test_a_page_that_cannot_change_promises_nothing(bench: Bench) -> None:
+    bench.main = "<p>a form</p>"
+    bench.open(live=False)
+    bench.shows("still", r"Showing state of \d")
+    bench.passes(5)
+    assert bench.sockets == []
+
+
+def test_an_expired_session_puts_no_sign_in_form_into_a_row(bench: Bench) -> None:
+    bench.answers = {"/row/a": "/sign-in", "/sign-in": "<form>who are you</form>"}
+    bench.open()
+    bench.tells("book:a", 2)
+    bench.shows("stale", "Signed out")
+    expect(bench.page.locator("#a")).to_have_text("1")
+
+
+def test_an_overview_is_fetched_on_any_change_and_after_every_gap(bench: Bench) -> None:
+    bench.main = '<p id="any" data-live-any="shelf:1" hx-get="/any" hx-trigger="live:changed">0</p>'
+    bench.answers = {"/any": lambda: str(bench.fetched.count("/any"))}
+    bench.open()
+    expect(bench.page.locator("#any")).to_have_text("1")  # between the page's making and the socket
+    bench.tells("book:z", 1)
+    expect(bench.page.locator("#any")).to_have_text("2")
+    bench.sockets[-1].close(code=1012)
+    bench.passes(3)
+    expect(bench.page.locator("#any")).to_have_text("3")
+    bench.passes(10)
+    assert bench.fetched.count("/any") == 3
+
+
+def test_what_is_new_is_offered_and_never_makes_rows_jump(bench: Bench) -> None:
+    bench.main = SHELF.format(rows=row("a", 1))
+    bench.answers = {"/list": lambda: SHELF.format(rows=row("a", 1) + row("b", 1)).replace("100", "300")}
+    bench.open()
+    assert bench.subscriptions()[-1]["have"] == {"book:a": 1, "*": 100}
+    bench.tells("book:old", 5, born=50)  # on another page of the list
+    bench.tells("book:b", 1, born=200)
+    bench.tells("book:b", 1, born=200)
+    button = bench.page.locator("[data-live-new]")
+    expect(button).to_have_text("1 new: show it")
+    assert bench.fetched == []
+    button.click()
+    expect(bench.page.locator("#b")).to_have_text("1")
+    expect(button).to_be_hidden()
+
+
+def test_a_change_while_the_list_is_fetched_is_not_lost(bench: Bench) -> None:
+    bench.main = SHELF.format(rows=row("a", 1))
+    bench.answers = {"/row/a": row("a", 3, "third")}
+
+    def slow() -> str:
+        bench.differs = [{"item": "book:a", "version": 3}]
+        return SHELF.format(rows=row("a", 2, "second"))
+
+    bench.answers["/list"] = slow
+    bench.open()
+    bench.page.evaluate("htmx.trigger('#list', 'live:reload')")
+    expect(bench.page.locator("#a")).to_have_text("third")
+
+
+def test_a_list_is_fetched_when_its_topic_as_a_whole_has_changed(bench: Bench) -> None:
+    bench.main = SHELF.format(rows="")
+    bench.answers = {"/list": lambda: SHELF.format(rows=row("a", 1, "rebuilt"))}
+    bench.open()
+    bench.tells("shelf:1", 7)
+    expect(bench.page.locator("#a")).to_have_text("rebuilt")
+
+
+def test_what_is_gone_goes(bench: Bench) -> None:
+    bench.main = row("a", 1) + row("b", 1)
+    bench.answers = {"/row/a": ""}
+    bench.differs = [{"item": "book:a", "gone": True}]
+    bench.open()
+    expect(bench.page.locator("#a")).to_have_count(0)
+    expect(bench.page.locator("#b")).to_have_count(1)
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", "null", '{"message": "Forbidden", "connectionId": "x"}'])
+def test_frames_of_a_gateway_are_ignored(bench: Bench, text: str) -> None:
+    bench.open()
+    bench.sockets[-1].send(text)
+    bench.tells("book:a", 1)
+    bench.shows("live")
