@@ -4,8 +4,8 @@ A partition has a head, whose revision grows with every change, and rows. Head a
 then bump the revision" hid a change from a reader in 16 % of hostile schedules, the transaction in none. Readers keep
 their decoded rows per process; when the head moved they read what changed through a *local* index, consistently.
 
-An item: `p` partition, `s` what (`#head`, `row#<key>`, `log#<log>#<entry>`), `r` revision, `v` version, `o` order of the
-news, `d` document (JSON, packed), `x` tombstone, `t` time to live.
+An item: `p` partition, `s` what (`#head`, `row#<key>`, `doc#<key>`, `log#<log>#<entry>`), `r` revision, `v` version,
+`o` order of the news, `d` document (JSON, packed), `x` tombstone, `t` time to live.
 """
 
 import json
@@ -58,6 +58,7 @@ class Put:
 class _State:
     """A partition's rows as one process knows them at a revision."""
 
+    confirmed_at: float  # when DynamoDB last said that this is the revision
     revision: int
     epoch: str
     head: Mapping[str, Any]
@@ -67,11 +68,16 @@ class _State:
 
 
 class Snapshot:
-    """A partition's rows at one revision. Immutable; orders and derived values are computed once per revision."""
+    """A partition's rows at one revision. Immutable; orders and derived values are computed once per revision.
 
-    def __init__(self, state: _State, read_at: float) -> None:
+    `read_at` is when they were known to be the present ones, in seconds since the epoch; `current` is False for rows
+    out of the process's memory.
+    """
+
+    def __init__(self, state: _State, read_at: float, *, current: bool = True) -> None:
         self._state = state
         self.read_at = read_at
+        self.current = current
 
     @property
     def revision(self) -> int:
@@ -115,7 +121,7 @@ class Snapshot:
         return found
 
 
-_EMPTY = _State(0, "", MappingProxyType({}), MappingProxyType({}))
+_EMPTY = _State(0, 0, "", MappingProxyType({}), MappingProxyType({}))
 _states: OrderedDict[tuple[str, str], _State] = OrderedDict()
 _states_lock = threading.Lock()
 
@@ -170,8 +176,9 @@ class Partition:
         if known is None or known.epoch != epoch or known.revision > revision:
             known = None
         if known is not None and known.revision == revision:
+            known.confirmed_at = max(known.confirmed_at, read_at)
             return Snapshot(known, read_at)
-        state = self._state_after(known, revision, epoch, head)
+        state = self._state_after(known, revision, epoch, head, read_at)
         with _states_lock:
             _states[place] = state
             _states.move_to_end(place)
@@ -179,7 +186,15 @@ class Partition:
                 _states.popitem(last=False)
         return Snapshot(state, read_at)
 
-    def _state_after(self, known: _State | None, revision: int, epoch: str, head: Mapping[str, Any]) -> _State:
+    def last_known(self) -> Snapshot | None:
+        """Return the rows as this process last read them, without a call; None when it never did."""
+        with _states_lock:
+            known = _states.get((self._collection.table, self._key))
+        return Snapshot(known, known.confirmed_at, current=False) if known else None
+
+    def _state_after(
+        self, known: _State | None, revision: int, epoch: str, head: Mapping[str, Any], read_at: float
+    ) -> _State:
         rows = dict(known.rows) if known else {}
         for item in self._changed_since(known.revision if known else 0):
             row = _row(item)
@@ -188,7 +203,7 @@ class Partition:
             else:
                 rows[row.key] = row
         document = json.loads(unpack(bytes(head["h"]["B"]))) if "h" in head else {}
-        return _State(revision, epoch, MappingProxyType(document), MappingProxyType(rows))
+        return _State(read_at, revision, epoch, MappingProxyType(document), MappingProxyType(rows))
 
     def _changed_since(self, revision: int) -> Iterable[Mapping[str, Any]]:
         start: dict[str, Any] = {}
@@ -235,6 +250,8 @@ class Partition:
     def delete(self, key: str, *, observed_at: str) -> Put:
         """Leave a tombstone that refuses older news for seven days. Raises ForeignRow, Contended."""
         accepted = self._write([_Write(key, observed_at, None)])
+        if accepted:
+            self._collection.call("delete_item", TableName=self._collection.table, Key=self._place(f"doc#{key}"))
         return self._outcome(key, accepted=bool(accepted))
 
     def _outcome(self, key: str, *, accepted: bool) -> Put:
@@ -336,6 +353,27 @@ class Partition:
             self.delete(row.key, observed_at=row.observed_at + "x")
         self.set_head(complete=True, rebuilt_at=time.time())
         return len(unseen)
+
+    # -- documents too large for a list ----------------------------------------------------------------------------
+
+    def attach(self, key: str, document: Mapping[str, Any], *, observed_at: str) -> bool:
+        """Keep one document beside a row, never seen by `snapshot`; False when a newer one stands."""
+        try:
+            self._collection.call(
+                "put_item",
+                TableName=self._collection.table,
+                Item={**self._place(f"doc#{key}"), "o": {"S": observed_at}, "d": {"B": _packed(key, document)}},
+                ConditionExpression="attribute_not_exists(o) OR o <= :o",
+                ExpressionAttributeValues={":o": {"S": observed_at}},
+            )
+        except ClientError:  # the condition: everything else has become an error of ours
+            return False
+        return True
+
+    def attached(self, key: str) -> dict[str, Any] | None:
+        """Return the document beside a row; None when there is none."""
+        item = self._item(f"doc#{key}")
+        return json.loads(unpack(bytes(item["d"]["B"]))) if item else None
 
     # -- logs -------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.db.models import Max, OuterRef, Subquery
 
+from dynamodb_cache.collections import Snapshot
 from projects import live
 from projects.models import Action, Operation, Project, State
 from projects.stacks import index, mirror
@@ -29,6 +30,7 @@ class Bucket:
     stack: MirroredStack | None
     operation: Operation | None
     operation_version: int = 0
+    as_of: float | None = None  # set while the mirror does not answer: when this was true
 
     @property
     def spec(self) -> BucketSpec | None:
@@ -134,6 +136,7 @@ class Page:
     unread: int
     checked_at: float | None
     read_at: float
+    as_of: float | None  # set while the mirror does not answer: when this was true, in seconds since the epoch
     seen: int  # milliseconds: what was born after it is new to this page
 
     @property
@@ -164,11 +167,16 @@ class Page:
 
 def find(project: Project, name: str) -> Bucket | None:
     """Return a bucket by its name, also one that is only asked for; None when there is neither."""
-    stack = live.find_bucket(project, name)
+    snapshot = mirror.shown(project)
+    stack = index.buckets(snapshot).get(name)
     operation = live.latest_operation(project, live.bucket_item(name))
     if stack is None and (operation is None or not _is_shown(operation)):
         return None
-    return Bucket(name, stack, operation, operation.version if operation else 0)
+    return Bucket(name, stack, operation, operation.version if operation else 0, _as_of(snapshot))
+
+
+def _as_of(snapshot: Snapshot) -> float | None:
+    return None if snapshot.current else snapshot.read_at
 
 
 def _is_shown(operation: Operation) -> bool:
@@ -178,7 +186,7 @@ def _is_shown(operation: Operation) -> bool:
 
 def page(project: Project, query: Query) -> Page:
     """Return one page of a project's buckets."""
-    snapshot = mirror.snapshot(project)
+    snapshot = mirror.shown(project)
     standing = index.buckets(snapshot)
     by_id = {stack.stack_id: name for name, stack in standing.items()}
     latest = _latest_operations(project)
@@ -204,6 +212,7 @@ def page(project: Project, query: Query) -> Page:
         unread=sum(1 for stack in standing.values() if not stack.fingerprint),
         checked_at=snapshot.head.get("checked_at"),
         read_at=snapshot.read_at,
+        as_of=_as_of(snapshot),
         seen=int(snapshot.read_at * 1000),
     )
 

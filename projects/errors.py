@@ -13,6 +13,10 @@ class ProjectNotReady(ProjectError):
     """The project's account is not onboarded, or is frozen by staff."""
 
 
+class MirrorUnreachable(ProjectError):
+    """What stands in the project is not known right now: the mirror does not answer and this process knows nothing."""
+
+
 class BucketGone(ProjectError):
     """The bucket does not exist any more."""
 

@@ -53,7 +53,7 @@ def latest_operation(project: Project, target: str) -> Operation | None:
 
 def find_bucket(project: Project, name: str) -> MirroredStack | None:
     """Return the mirrored stack of a bucket by the bucket's name."""
-    return index.buckets(mirror.snapshot(project)).get(name)
+    return index.buckets(mirror.shown(project)).get(name)
 
 
 def announce_target(project: Project, target: str) -> None:

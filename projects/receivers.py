@@ -8,12 +8,15 @@ import logging
 from typing import Any
 from uuid import UUID
 
-from notifications import signals, sources, topics
+from django.db.models.signals import post_delete
+from django.db.transaction import on_commit
+
+from notifications import push, signals, sources, topics
 from notifications.events import StackEvent
 from projects import live
 from projects.actions import operations
 from projects.live_topic import ProjectTopic
-from projects.models import Operation, Project, State
+from projects.models import Membership, Operation, Project, State
 from projects.stacks import mirror, reading
 from projects.stacks.status import parse
 
@@ -24,6 +27,7 @@ def connect() -> None:
     """Listen to stack events, trust the topics of known projects, and offer each project as a live topic."""
     signals.stack_event.connect(on_stack_event, dispatch_uid="projects")
     signals.malformed.connect(on_malformed, dispatch_uid="projects")
+    post_delete.connect(on_membership_gone, sender=Membership, dispatch_uid="projects")
     sources.register(is_project_topic)
     topics.register("project", ProjectTopic())
 
@@ -63,6 +67,12 @@ def on_malformed(sender: object, *, topic_arn: str, stack_id: str | None, **_: A
     if project and stack_id:
         reading.read_again(project, stack_id)
         reading.announce(project, stack_id)
+
+
+def on_membership_gone(sender: object, *, instance: Membership, **_: Any) -> None:
+    """End the live subscriptions of somebody who left the project, once that is committed."""
+    topic, person_id = instance.project.topic, instance.person_id
+    on_commit(lambda: push.withdraw(topic, person_id))
 
 
 def running_on(project: Project, stack_id: str) -> list[Operation]:

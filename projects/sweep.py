@@ -10,7 +10,7 @@ from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from aws.errors import AWSError
-from dynamodb_cache.errors import DynamoDBCacheError
+from dynamodb_cache.errors import DynamoDBCacheError, TableMissing
 from projects.actions import operations
 from projects.models import Operation, Project, ProjectState, State
 from projects.stacks import index, mirror, reading, rebuild
@@ -40,6 +40,9 @@ def once() -> None:
         try:
             read_silent(project)
             compare_when_due(project)
+        except TableMissing:
+            logger.exception("a table is gone, making it again")
+            mirror.make_tables()
         except (AWSError, DynamoDBCacheError) as error:
             logger.warning("sweep of project %s put off: %s", project.slug, error)
 

@@ -4,6 +4,7 @@ Needs the table STACKPORT_MIRROR_TABLE (`manage.py prepare`). CloudFormation sta
 events and from reading stacks again, ordered by AWS's own times, and may be wiped at any moment (DESIGN P5, P6).
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,15 +12,20 @@ from functools import cache
 from typing import Any, Self
 
 from django.conf import settings
+from django.core.management import call_command
 
 from aws.cloudformation import Stack, StackSummary
 from dynamodb_cache.collections import Collection, Partition, Put, Row, Snapshot
+from dynamodb_cache.errors import DynamoDBCacheError
 from notifications.events import StackEvent
+from projects.errors import MirrorUnreachable
 from projects.models import Project
 from projects.stacks.naming import Kind, kind_of
 from projects.stacks.spec import BucketSpec
 from projects.stacks.status import StackStatus, observed_at, parse
 from projects.stacks.templates import Parsed, UnknownTemplate, fingerprint, read
+
+logger = logging.getLogger(__name__)
 
 EVENTS_KEPT_SECONDS = 90 * 86_400  # as long as AWS keeps the events of a deleted stack
 _NEVER = "0000"
@@ -76,6 +82,12 @@ def collection() -> Collection:
     return Collection(settings.STACKPORT_MIRROR_TABLE)
 
 
+def make_tables() -> None:
+    """Make the mirror's table and the caches' tables where they are missing. Raises DynamoDBCacheError."""
+    call_command("dynamodb_cache", "create", verbosity=0)
+    collection().create_table()
+
+
 def partition(project: Project) -> Partition:
     """Return the partition that holds a project's stacks; rows of another account are refused."""
     return collection().partition(f"project#{project.pk}", owner=project.account_id)
@@ -84,6 +96,25 @@ def partition(project: Project) -> Partition:
 def snapshot(project: Project) -> Snapshot:
     """Return the project's rows as last mirrored: one small read when nothing changed."""
     return partition(project).snapshot()
+
+
+def shown(project: Project) -> Snapshot:
+    """Return the rows for a page: while DynamoDB does not answer, as this process last knew them.
+
+    Raises MirrorUnreachable when it knows none.
+    """
+    mine = partition(project)
+    try:
+        return mine.snapshot()
+    except DynamoDBCacheError as error:
+        known = mine.last_known()
+        if known is None:
+            raise MirrorUnreachable(
+                "What stands in this project cannot be shown right now: the store that pages are read from does not "
+                "answer. The buckets themselves work on. Try again in a moment."
+            ) from error
+        logger.warning("mirror does not answer, showing what is known: project=%s error=%s", project.slug, error)
+        return known
 
 
 def stack(project: Project, stack_id: str) -> MirroredStack | None:
@@ -132,7 +163,7 @@ def apply_reading(project: Project, read_stack: Stack, body: str, newest_event_a
     status = parse(read_stack.status)
     if status.gone:
         return mine.delete(read_stack.stack_id, observed_at=order)
-    mine.append(f"template#{read_stack.stack_id}", order, {"body": body}, expires_at=None)
+    mine.attach(read_stack.stack_id, {"body": body}, observed_at=order)
     return mine.put(read_stack.stack_id, _of_stack(read_stack, kind, status, body).document(), observed_at=order)
 
 
@@ -209,5 +240,5 @@ def kept_events(project: Project, stack_id: str, limit: int = 200) -> list[dict[
 
 def kept_template(project: Project, stack_id: str) -> str:
     """Return the newest template that was read of a stack; empty when none was."""
-    found = partition(project).entries(f"template#{stack_id}", limit=1)
-    return str(found[0][1]["body"]) if found else ""
+    found = partition(project).attached(stack_id)
+    return str(found["body"]) if found else ""

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 
 from people.models import Person
+from projects.errors import MirrorUnreachable
 from projects.models import Project
 
 View = Callable[..., HttpResponse]
@@ -27,7 +28,12 @@ def project_page(view: View) -> View:
     @wraps(view)
     def with_project(request: HttpRequest, slug: str, **named: Any) -> HttpResponse:
         project = get_object_or_404(Project.objects.visible_to(person_of(request)), slug=slug)
-        return view(request, project, **named)
+        try:
+            return view(request, project, **named)
+        except MirrorUnreachable as error:
+            response = render(request, "503.html", {"words": str(error)}, status=503)
+            response["Retry-After"] = "10"
+            return response
 
     return with_project
 

@@ -2,7 +2,8 @@
 
    Markup: <body data-live-url data-live-topics="project:7">; a live element has data-live-topic, data-live-item,
    data-live-version and htmx attributes with hx-trigger="live:changed"; a list has data-live-list (its topic),
-   data-live-prefix and data-live-seen; data-live-any is fetched again whenever anything of a topic changes.
+   data-live-prefix and data-live-seen; data-live-any is fetched again whenever anything of a topic changes. Inside one,
+   data-live-stale (seconds since the epoch) says that the server could only show it as it was then.
    Versions are always read from the page itself, so nothing here can disagree with what is shown. A version that is
    another than the page's means "fetch": what comes is the present, so a late signal costs a request and harms nothing. */
 (() => {
@@ -10,6 +11,7 @@
   const PING_EVERY = 20000;
   const PONG_WITHIN = 5000;
   const POLL_EVERY = 30000;
+  const LOOK_AGAIN_EVERY = 10000; // at what the server could only show from memory
   const CAP = 30000;
   const STABLE_AFTER = 10000;
   const ANSWER_WITHIN = 10000;
@@ -63,6 +65,8 @@
   const tell = () => {
     const failed = document.querySelector("[data-live-failed]") !== null;
     if (signedOut) return show("stale", "Signed out: reload to sign in");
+    const old = document.querySelector("[data-live-stale]");
+    if (old) return show("stale", "Showing state of " + clock(new Date(Number(old.dataset.liveStale) * 1000)));
     if (isLive() && !failed) {
       freshAt = new Date(heardAt);
       return show("live", "Live");
@@ -365,6 +369,9 @@
   });
 
   setInterval(tell, 1000);
+  setInterval(() => {
+    for (const old of document.querySelectorAll("[data-live-stale]")) refresh(old.closest(LIVE));
+  }, LOOK_AGAIN_EVERY);
   tell();
   connect();
 })();

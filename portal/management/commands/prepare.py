@@ -5,7 +5,6 @@ Queues, tables and the private bucket; a deployment makes them by its own templa
 
 from typing import Any
 
-from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from projects import queues
@@ -18,6 +17,5 @@ class Command(BaseCommand):
     help = "Make the portal's own queues, tables and private bucket, and renew the events queue's policy."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        call_command("dynamodb_cache", "create", verbosity=0)
-        mirror.collection().create_table()
+        mirror.make_tables()
         queues.prepare()
