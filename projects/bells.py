@@ -11,7 +11,7 @@ from django.db import close_old_connections
 
 from aws.errors import AWSError
 from aws.sqs import Message, Queue
-from projects import worker
+from projects import posture, worker
 from projects.actions import operations
 from projects.stacks import rebuild
 
@@ -22,7 +22,7 @@ BACKOFF_SECONDS = 2
 
 
 def handle(message: Message) -> None:
-    """Do what a message names: one step of an operation, or one piece of a rebuild. Unknown ones are dropped, logged."""
+    """Do what a message names: a step of an operation, a piece of a rebuild, a reading. Unknown ones are dropped, logged."""
     try:
         body = json.loads(message.body)
         kind, value = next(iter(body.items()))
@@ -37,6 +37,7 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "operation": lambda value: worker.run_step(UUID(value)),
     "rebuild": rebuild.run,
     "read": rebuild.read_some,
+    "posture": posture.run,
 }
 
 

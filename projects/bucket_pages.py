@@ -132,12 +132,23 @@ class Page:
     query: Query
     matching: int
     everything: list[Bucket]
-    complete: bool
     unread: int
-    checked_at: float | None
-    read_at: float
-    as_of: float | None  # set while the mirror does not answer: when this was true, in seconds since the epoch
-    seen: int  # milliseconds: what was born after it is new to this page
+    snapshot: Snapshot
+
+    @property
+    def complete(self) -> bool:
+        """Whether the mirror knows every bucket."""
+        return self.snapshot.complete
+
+    @property
+    def as_of(self) -> float | None:
+        """Set while the mirror does not answer: when this was true, in seconds since the epoch."""
+        return _as_of(self.snapshot)
+
+    @property
+    def seen(self) -> int:
+        """In milliseconds: what was born after it is new to this page."""
+        return int(self.snapshot.read_at * 1000)
 
     @property
     def total(self) -> int:
@@ -208,12 +219,8 @@ def page(project: Project, query: Query) -> Page:
         query=shown,
         matching=len(found),
         everything=everything,
-        complete=snapshot.complete,
         unread=sum(1 for stack in standing.values() if not stack.fingerprint),
-        checked_at=snapshot.head.get("checked_at"),
-        read_at=snapshot.read_at,
-        as_of=_as_of(snapshot),
-        seen=int(snapshot.read_at * 1000),
+        snapshot=snapshot,
     )
 
 

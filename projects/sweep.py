@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from aws.errors import AWSError
 from dynamodb_cache.errors import DynamoDBCacheError, TableMissing
+from projects import posture
 from projects.actions import operations
 from projects.models import Operation, Project, ProjectState, State
 from projects.stacks import index, mirror, reading, rebuild
@@ -40,6 +41,7 @@ def once() -> None:
         try:
             read_silent(project)
             compare_when_due(project)
+            posture.ask_when_due(project, mirror.snapshot(project))
         except TableMissing:
             logger.exception("a table is gone, making it again")
             mirror.make_tables()

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from projects import bucket_pages
 from projects.models import Operation, Project, State
-from projects.selftest import CHECKS
+from projects.posture import Posture
 from projects.stacks import rebuild
 from projects.views.access import person_of, project_page
 
@@ -41,7 +41,7 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
         "tones": page.tones,
         "open_operations": _operations(project).filter(state__in=(State.WAITING, State.RUNNING)),
         "recent_operations": _operations(project).exclude(state__in=(State.WAITING, State.RUNNING))[:RECENT],
-        "posture": list(CHECKS),
+        "posture": Posture.of(page.snapshot),
         "members": project.memberships.select_related("person"),
     }
     template = "projects/_overview.html" if request.headers.get("HX-Request") else "projects/overview.html"

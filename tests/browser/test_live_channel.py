@@ -121,3 +121,16 @@ def test_an_aws_that_dies_in_the_middle_is_waited_for(sign_in: Callable[..., Pag
     product.start_aws()  # on the same port, from what it had saved
 
     expect(ana.locator("#operation")).to_have_attribute("data-state", "succeeded", timeout=90_000)
+
+
+def test_who_leaves_a_project_is_cut_off_at_once(sign_in: Callable[..., Page]) -> None:
+    vera, sam = sign_in("vera"), sign_in("sam")
+    vera.goto(BUCKETS)
+    wait_live(vera)
+
+    sam.goto("/admin/projects/membership/?q=vera")
+    sam.click("#result_list tbody th a")
+    sam.click("text=Delete")
+    sam.click("input[type=submit]")
+
+    expect(vera.get_by_role("heading", name="There is no such page")).to_be_visible(timeout=PATIENCE)

@@ -1,0 +1,232 @@
+"""Every line of the self-test fails when what it guards is broken, says what to change, and passes once it is mended."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from aws import clients, iam, s3
+from aws.accounts import BASELINE_STACK, Role
+from projects import selftest
+from projects.actions import onboarding
+from projects.models import Project, ProjectState
+from projects.posture import Posture
+from projects.posture import run as read_posture
+from projects.stacks import accounts, mirror
+from projects.stacks.status import parse
+from projects.stacks.templates import body
+from tests import portal_run
+from tests.fixtures_localaws import LocalAWS
+from tests.fixtures_projects import onboard
+
+OPEN_POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+Administrator = Callable[[str], Any]
+
+
+@pytest.fixture
+def broken(portal: None, local_aws: LocalAWS) -> Project:
+    """A project whose account these tests may break."""
+    return onboard("broken-live", local_aws.generation)
+
+
+@pytest.fixture
+def administrator(broken: Project) -> Administrator:
+    """Clients of the account's administrator, by service."""
+    return lambda service: clients.organisation_member(broken.account_id, service, broken.region)
+
+
+def problem(check: selftest.Check, project: Project) -> str:
+    """Return what one check says through `run`, empty when it passes."""
+    (line,) = selftest.run(project, {"the line": check})
+    return "" if line.passed else line.words
+
+
+def test_a_fit_account_passes_every_standing_line(broken: Project) -> None:
+    assert [line for line in selftest.run(broken, selftest.STANDING) if not line.passed] == []
+
+
+def test_a_role_that_does_not_trust_us(broken: Project) -> None:
+    broken.external_id = "0" * 48
+    broken.region = "eu-north-1"  # no client is kept for it, so the roles are assumed anew
+    said = problem(selftest.roles_can_be_assumed, broken)
+    assert "AssumeRole" in said
+    assert "AccessDenied" in said
+
+
+@pytest.fixture
+def trusting(administrator: Administrator) -> Iterator[None]:
+    """The read role asks for no ExternalId."""
+    client = administrator("iam")
+    name = Role.READ.value
+    trust = client.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    careless = json.loads(json.dumps(trust))
+    for statement in careless["Statement"]:
+        statement.pop("Condition", None)
+    client.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(careless))
+    yield
+    client.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+
+
+def test_a_role_that_asks_for_no_external_id(broken: Project, request: pytest.FixtureRequest) -> None:
+    assert problem(selftest.external_id_is_required, broken) == ""
+    request.getfixturevalue("trusting")
+    assert "with no ExternalId" in problem(selftest.external_id_is_required, broken)
+
+
+def update_baseline(client: Any, template: dict[str, Any]) -> None:
+    """Update the baseline stack and wait."""
+    parameters = client.describe_stacks(StackName=BASELINE_STACK)["Stacks"][0]["Parameters"]
+    client.update_stack(
+        StackName=BASELINE_STACK,
+        TemplateBody=body(template),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+        Parameters=[{"ParameterKey": one["ParameterKey"], "UsePreviousValue": True} for one in parameters],
+    )
+
+    def settled() -> bool:
+        return parse(client.describe_stacks(StackName=BASELINE_STACK)["Stacks"][0]["StackStatus"]).settled
+
+    portal_run.until(settled, events=False)
+
+
+def test_a_baseline_that_is_not_ours(broken: Project, administrator: Administrator) -> None:
+    client = administrator("cloudformation")
+    ours = onboarding.baseline_template()
+    other = json.loads(body(ours))
+    next(part for part in other["Resources"].values() if part["Type"] == "AWS::SNS::Topic")["Properties"][
+        "DisplayName"
+    ] = "somebody's"
+    update_baseline(client, other)
+    try:
+        assert "not the one this portal ships" in problem(selftest.baseline_is_ours, broken)
+    finally:
+        update_baseline(client, ours)
+    assert problem(selftest.baseline_is_ours, broken) == ""
+
+
+def test_a_boundary_that_was_weakened(broken: Project, administrator: Administrator) -> None:
+    client = administrator("iam")
+    for arn in accounts.baseline(broken).boundaries().values():
+        version = client.create_policy_version(
+            PolicyArn=arn, PolicyDocument=json.dumps(OPEN_POLICY), SetAsDefault=True
+        )["PolicyVersion"]["VersionId"]
+        try:
+            assert "differs from the template" in problem(selftest.boundary_is_whole, broken)
+        finally:
+            client.set_default_policy_version(PolicyArn=arn, VersionId="v1")
+            client.delete_policy_version(PolicyArn=arn, VersionId=version)
+        assert problem(selftest.boundary_is_whole, broken) == ""
+
+
+def test_an_account_that_lets_buckets_be_public(broken: Project, administrator: Administrator) -> None:
+    client = administrator("s3control")
+    client.delete_public_access_block(AccountId=broken.account_id)
+    try:
+        assert "Block Public Access" in problem(selftest.public_access_is_blocked, broken)
+    finally:
+        s3.block_public_access(client, broken.account_id)
+    assert problem(selftest.public_access_is_blocked, broken) == ""
+
+
+def test_an_account_with_weak_passwords(broken: Project, administrator: Administrator) -> None:
+    client = administrator("iam")
+    client.update_account_password_policy(**{**iam.PASSWORD_POLICY, "MinimumPasswordLength": 8})
+    try:
+        assert "MinimumPasswordLength" in problem(selftest.password_policy_is_strict, broken)
+        client.delete_account_password_policy()
+        assert "there is none" in problem(selftest.password_policy_is_strict, broken)
+    finally:
+        iam.set_password_policy(client)
+    assert problem(selftest.password_policy_is_strict, broken) == ""
+
+
+@pytest.mark.parametrize(
+    ("actions", "words"),
+    [("cloudformation:UpdateTerminationProtection", "baseline stack"), ("iam:CreateAccessKey", "access keys")],
+)
+def test_a_deploy_role_outside_its_cage(
+    broken: Project, administrator: Administrator, actions: str, words: str
+) -> None:
+    client = administrator("iam")
+    name = Role.DEPLOY.value
+    kept = {
+        policy: client.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        for policy in client.list_role_policies(RoleName=name)["PolicyNames"]
+    }
+    assert problem(selftest.deploy_role_is_caged, broken) == ""
+    wide = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+    for policy in kept:
+        client.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(wide))
+    try:
+        assert words in problem(selftest.deploy_role_is_caged, broken)
+    finally:
+        for policy, document in kept.items():
+            client.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+
+
+@pytest.fixture
+def listening(broken: Project) -> Iterator[None]:
+    """The intake runs beside the test, as in the web process."""
+    stop = threading.Event()
+    thread = threading.Thread(target=portal_run.intake().run, args=(stop,), daemon=True)
+    thread.start()
+    yield
+    stop.set()
+    thread.join(10)
+
+
+def test_events_that_do_not_come_back(
+    broken: Project, administrator: Administrator, listening: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert problem(selftest.events_come_back, broken) == ""
+    monkeypatch.setattr(selftest, "PROBES", 1)  # only shorter: what is asked stays the same
+    monkeypatch.setattr(selftest, "PROBE_SECONDS", 2)
+    client = administrator("sns")
+    topic = broken.account.topic_arn
+    (subscription,) = client.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    client.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    try:
+        assert "did not reach the portal" in problem(selftest.events_come_back, broken)
+    finally:
+        client.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=subscription["Endpoint"])
+
+
+def test_a_failing_line_keeps_the_project_closed_and_says_so(
+    broken: Project, administrator: Administrator, listening: None
+) -> None:
+    Project.objects.filter(pk=broken.pk).update(state=ProjectState.ONBOARDING)
+    client = administrator("iam")
+    client.delete_account_password_policy()
+    out = StringIO()
+    try:
+        with pytest.raises(CommandError, match="not fit yet"):
+            call_command("onboard", broken.slug, stdout=out)
+    finally:
+        iam.set_password_policy(client)
+    assert "FAIL  The password policy is strict: The account's password policy is too weak" in out.getvalue()
+    broken.refresh_from_db()
+    assert broken.state == ProjectState.ONBOARDING
+
+    call_command("onboard", broken.slug, stdout=out)
+    broken.refresh_from_db()
+    assert broken.state == ProjectState.ACTIVE
+
+
+def test_the_overview_shows_what_no_longer_holds(broken: Project, administrator: Administrator) -> None:
+    read_posture(broken.pk)
+    posture = Posture.of(mirror.snapshot(broken))
+    assert posture
+    assert posture.failing == 0
+    client = administrator("iam")
+    client.delete_account_password_policy()
+    try:
+        read_posture(broken.pk)
+    finally:
+        iam.set_password_policy(client)
+    posture = Posture.of(mirror.snapshot(broken))
+    assert posture
+    assert [line.name for line in posture.lines if not line.passed] == ["The password policy is strict"]
