@@ -50,7 +50,7 @@ STACKPORT_OPERATIONS_QUEUE = env.text("STACKPORT_OPERATIONS_QUEUE", "stackport-o
 STACKPORT_DEAD_LETTER_QUEUE = env.text("STACKPORT_DEAD_LETTER_QUEUE", "stackport-dead-letters")
 STACKPORT_CACHE_TABLE = env.text("STACKPORT_CACHE_TABLE", "stackport-cache")
 STACKPORT_MIRROR_TABLE = env.text("STACKPORT_MIRROR_TABLE", "stackport-mirror")
-# STACKPORT_TEMPLATE_BUCKET: private bucket of the portal's account for template bodies above 51,200 bytes and exports.
+# STACKPORT_TEMPLATE_BUCKET: private bucket of the portal's account for the published baseline template and exports.
 STACKPORT_TEMPLATE_BUCKET = env.text("STACKPORT_TEMPLATE_BUCKET", "stackport-private")
 # STACKPORT_ACCOUNT_MAIL_DOMAIN: vended accounts get aws+<slug>@<domain> as their root address.
 STACKPORT_ACCOUNT_MAIL_DOMAIN = env.text("STACKPORT_ACCOUNT_MAIL_DOMAIN", "example.com")
@@ -165,10 +165,16 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
-    # Templates above CloudFormation's direct limit and exports: private, in the portal's own account.
+    # The published baseline template and exports: private, in the portal's own account.
     "default": {
         "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {"bucket_name": STACKPORT_TEMPLATE_BUCKET, "default_acl": None, "querystring_auth": True},
+        "OPTIONS": {
+            "bucket_name": STACKPORT_TEMPLATE_BUCKET,
+            "default_acl": None,
+            "querystring_auth": True,
+            "querystring_expire": 3600,
+            "signature_version": "s3v4",
+        },
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }

@@ -9,6 +9,8 @@ import logging
 import time
 
 from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 
 from aws import clients, iam, organizations, s3, sqs, sts
 from aws.accounts import BASELINE_STACK
@@ -125,6 +127,14 @@ def activate(project: Project) -> list[Line]:
     return lines
 
 
-def quick_create_link(project: Project, template_url: str) -> str:
-    """Return the address that an existing account's administrator opens once to lay the baseline."""
-    return baseline.quick_create_link(project.region, template_url, baseline_parameters(project))
+def quick_create_link(project: Project) -> str:
+    """Return the address that an existing account's administrator opens once, within the hour, to lay the baseline.
+
+    The template lies in the portal's private storage; the link carries a signature that lets its holder read it.
+    """
+    queues.allow_topics()
+    text = body(baseline_template())
+    name = f"baseline/{baseline.fingerprint(text)}.json"
+    if not default_storage.exists(name):
+        default_storage.save(name, ContentFile(text.encode()))
+    return baseline.quick_create_link(project.region, default_storage.url(name), baseline_parameters(project))

@@ -5,6 +5,7 @@ linter says so. So every field is a plain string of printable characters, and th
 and so is `${`, which would mean something inside an Fn::Sub.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ VERSIONS_DAYS = (7, 30, 90, 365)
 PURPOSE_MAXIMUM = 200
 OWNER_MAXIMUM = 254
 TAGS_MAXIMUM = 40  # S3 takes 50; the rest is for the portal's own
+TAGS_MAXIMUM_BYTES = 20_000  # as JSON; a template holds them twice, and a request carries 51,200 bytes of template
 TAG_KEY_MAXIMUM = 128
 TAG_VALUE_MAXIMUM = 256
 
@@ -192,6 +194,11 @@ def _tags_problem(tags: tuple[tuple[str, str], ...]) -> str:
     keys = [key for key, _value in tags]
     if len(set(keys)) < len(keys):
         return "Each key once."
+    size = len(json.dumps(tags))
+    if size > TAGS_MAXIMUM_BYTES:
+        return (
+            f"Together these tags are too long: {size} bytes of {TAGS_MAXIMUM_BYTES}. Letters beyond a to z count six."
+        )
     return next((problem for key, value in tags if (problem := _tag_problem(key, value))), "")
 
 

@@ -24,14 +24,14 @@ class Command(BaseCommand):
         parser.add_argument("slug")
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--vend", action="store_true", help="lay the baseline through the account's first role")
-        how.add_argument("--link", metavar="TEMPLATE_URL", help="print the quick-create link for this template address")
+        how.add_argument("--link", action="store_true", help="print the quick-create link, good for an hour")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         project = Project.objects.filter(slug=options["slug"]).first()
         if project is None:
             raise CommandError(f"There is no project {options['slug']!r}. Make it in the admin first.")
         if options["link"]:
-            self.stdout.write(onboarding.quick_create_link(project, options["link"]))
+            self.stdout.write(onboarding.quick_create_link(project))
             return
         try:
             if options["vend"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 Template = dict[str, Any]
 
-BODY_MAXIMUM_BYTES = 51_200  # of a request; a larger body travels by URL
+BODY_MAXIMUM_BYTES = 51_200  # what a request carries
 
 
 def body(template: Mapping[str, Any]) -> str:

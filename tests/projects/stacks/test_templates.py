@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projects.stacks.naming import Kind
-from projects.stacks.spec import BucketSpec, Retention, resolves
+from projects.stacks.spec import PURPOSE_MAXIMUM, TAG_VALUE_MAXIMUM, TAGS_MAXIMUM, BucketSpec, Retention, resolves
 from projects.stacks.templates import RESOURCE_TYPES, Parsed, Template, UnknownTemplate, body, fingerprint, read, render
 from projects.stacks.templates.document import BODY_MAXIMUM_BYTES
 from projects.stacks.templates.examples import example, templates
@@ -58,6 +58,16 @@ def test_every_body_travels_in_a_request_in_plain_ascii(template: Template) -> N
     text = body(template)
     assert len(text) < BODY_MAXIMUM_BYTES
     assert text.isascii()
+
+
+def test_the_largest_spec_that_is_let_through_travels_in_a_request() -> None:
+    def tagged(value_length: int) -> BucketSpec:
+        tags = [[f"\u4e00{number}", "\u4e00" * value_length] for number in range(TAGS_MAXIMUM)]
+        return BucketSpec.from_document(PLAIN.to_document() | {"tags": tags, "purpose": "\u4e00" * PURPOSE_MAXIMUM})
+
+    fitting = [tagged(length) for length in range(TAG_VALUE_MAXIMUM) if not tagged(length).validate()]
+    assert BODY_MAXIMUM_BYTES * 0.8 < len(body(render(Kind.BUCKET, fitting[-1], CONTEXT))) < BODY_MAXIMUM_BYTES
+    assert "too long" in tagged(TAG_VALUE_MAXIMUM).validate()["tags"]
 
 
 def test_a_spec_is_rendered_to_the_same_body_each_time() -> None:
