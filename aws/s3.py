@@ -146,9 +146,9 @@ def public_access_is_blocked(client: Any, account_id: str) -> bool:
     return all(found.get(key) is True for key in PUBLIC_ACCESS_BLOCK)
 
 
-def ensure_private_bucket(name: str) -> None:
-    """Make the portal's own private bucket, or find it, with public access blocked."""
-    client = clients.home("s3")
+def ensure_private_bucket(name: str, client: Any = None) -> None:
+    """Make a private bucket in a client's account, by default the portal's own, or find it; public access is blocked."""
+    client = client or clients.home("s3")
     region = client.meta.region_name
     where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     try:

@@ -88,7 +88,7 @@ def test_back_shows_the_present_status(sign_in: Callable[..., Page]) -> None:
     ben.goto("/")
     ana.goto(BUCKETS)
     ana.get_by_role("link", name=label, exact=True).click()
-    ana.get_by_role("link", name="Change").click()
+    ana.get_by_role("link", name="Change", exact=True).click()
     ana.fill("#id_purpose", "Changed while Ben was away")
     ana.click("text=See what will change")
     ana.click("text=Change the bucket")

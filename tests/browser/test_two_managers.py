@@ -49,7 +49,7 @@ def test_a_change_says_what_it_will_do_and_shows_who_does_it(sign_in: Callable[.
     wait_live(ana)
     ben.goto(BUCKETS)
     ben.get_by_role("link", name="contracts", exact=True).click()
-    ben.get_by_role("link", name="Change").click()
+    ben.get_by_role("link", name="Change", exact=True).click()
     ben.fill("#id_purpose", f"Contracts {secrets.token_hex(2)}")
     ben.click("text=See what will change")
     expect(ben.locator("main")).to_contain_text("Purpose:")
@@ -71,7 +71,7 @@ def test_a_deletion_needs_the_name_and_removes_the_row(sign_in: Callable[..., Pa
 
     ana.goto(BUCKETS)
     ana.get_by_role("link", name=label, exact=True).click()
-    ana.get_by_role("link", name="Delete").click()
+    ana.get_by_role("link", name="Delete", exact=True).click()
     ana.fill("#id_confirmation", "something else")
     ana.click("text=Delete the bucket")
     expect(ana.locator("main")).to_contain_text("That is not its name")

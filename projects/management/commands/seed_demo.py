@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from aws import clients, s3
 from people.models import Person
 from projects.actions import buckets, onboarding
 from projects.errors import ProjectError
@@ -68,6 +69,9 @@ PROJECTS = (
 )
 
 
+TAKEN = ("scanner-inbox", "Scans from the gate house", Retention.DAYS_90)
+
+
 class Command(BaseCommand):
     """Seeds the demo."""
 
@@ -83,6 +87,7 @@ class Command(BaseCommand):
             project = self.project(demo)
             for label, purpose, retention in demo.buckets:
                 self.bucket(project, demo, label, purpose, retention)
+        self.name_taken_by_a_stranger()
 
     def project(self, demo: DemoProject) -> Project:
         """Return the demo project with its members, its account vended and onboarded."""
@@ -104,6 +109,13 @@ class Command(BaseCommand):
                 project=project, person=Person.objects.get(email=f"{person}@example.com"), defaults={"role": role}
             )
         return project
+
+    def name_taken_by_a_stranger(self) -> None:
+        """Make Harbour's scanner inbox in Acme's account first, so that its creation fails and shows what that looks like."""
+        harbour, acme = (Project.objects.get(slug=demo.slug) for demo in reversed(PROJECTS))
+        taken = bucket_name(harbour.bucket_prefix, TAKEN[0], harbour.account_id, harbour.region)
+        s3.ensure_private_bucket(taken, clients.organisation_member(acme.account_id, "s3", acme.region))
+        self.bucket(harbour, PROJECTS[1], *TAKEN)
 
     def bucket(self, project: Project, demo: DemoProject, label: str, purpose: str, retention: Retention) -> None:
         """Ask for a demo bucket once; what people did to it since stays."""
