@@ -119,7 +119,7 @@ def advance(held: Claim, outcome: Outcome) -> None:
     match outcome:
         case Go(step=step):
             held.save(step=step, step_due_at=now, leased_until=None, version=version)
-            _end_step(held, outcome.note)
+            _end_step(held, outcome.note, failed=outcome.failed)
             operations.ring(operation.pk)
         case LookAgain(seconds=seconds):
             held.save(step_due_at=now + timedelta(seconds=max(seconds, 1) + 5), leased_until=None)
@@ -131,13 +131,15 @@ def advance(held: Claim, outcome: Outcome) -> None:
             return
         case Done(words=words):
             _settle(held, State.SUCCEEDED, outcome=words, version=version)
-        case Failed(cause=cause):
-            _settle(held, State.FAILED, cause=cause, version=version)
+        case Failed(cause=cause, here=here):
+            _settle(held, State.FAILED, cause=cause, version=version, failed=here)
     live.announce_target(operation.project, operation.target)
 
 
 @transaction.atomic
-def _settle(held: Claim, state: State, *, version: Greatest, cause: str = "", outcome: str = "") -> None:
+def _settle(
+    held: Claim, state: State, *, version: Greatest, cause: str = "", outcome: str = "", failed: bool = False
+) -> None:
     """End the operation and start what waited for it."""
     operation = held.operation
     held.save(
@@ -149,7 +151,7 @@ def _settle(held: Claim, state: State, *, version: Greatest, cause: str = "", ou
         step_due_at=None,
         version=version,
     )
-    _end_step(held, cause or outcome, failed=state == State.FAILED)
+    _end_step(held, cause or outcome, failed=failed)
     waiting = operation.dependents.filter(state=State.WAITING).values_list("target", flat=True)
     operations.start_waiting(operation.project, {operation.target, *waiting})
 

@@ -48,4 +48,4 @@ def root_cause(events: Iterable[StackEvent], token: str | None) -> str:
     if not found:
         return "CloudFormation took it back without naming a cause."
     first = found[-1]
-    return f"{in_words(first.reason or '')} ({first.logical_id}, {first.status})"
+    return f"{in_words(first.reason or '').rstrip('.')} ({first.logical_id}, {first.status})."

@@ -171,3 +171,16 @@ def test_two_buckets_are_built_side_by_side(acme: Project, ana: Person, ben: Per
     assert {first.state, second.state} == {State.RUNNING}
     assert portal_run.settle(first).state == State.SUCCEEDED
     assert portal_run.settle(second).state == State.SUCCEEDED
+
+
+def test_the_timeline_marks_the_step_that_failed_not_the_clearing_up(
+    acme: Project, harbour: Project, ana: Person, label: str
+) -> None:
+    spec = spec_for(acme, ana, label)
+    stranger = clients.organisation_member(harbour.account_id, "s3", "eu-west-1")
+    stranger.create_bucket(Bucket=spec.name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+
+    operation = portal_run.settle(create(acme, ana, label))
+
+    assert [step.name for step in operation.steps.all() if step.failed] == ["build"]
+    stranger.delete_bucket(Bucket=spec.name)

@@ -62,7 +62,7 @@ def build(work: Work) -> Outcome:
     if status == StackStatus.CREATE_COMPLETE:
         return Go("protect")
     work.save(cause=root_cause(work.reader.events(stack.stack_id, limit=100), work.token("submit")))
-    return Failed(operation.cause) if status.gone else Go("remove")
+    return Failed(operation.cause) if status.gone else Go("remove", failed=True)
 
 
 def remove(work: Work) -> Outcome:
@@ -74,7 +74,7 @@ def removing(work: Work) -> Outcome:
     """Wait until the remains are gone, then end with the cause."""
     status = gone(work)
     if status is None:
-        return Failed(f"{work.operation.cause} Nothing was left behind.")
+        return Failed(f"{work.operation.cause} Nothing was left behind.", here=False)
     if not status.settled:
         return Wait()
     if status == StackStatus.DELETE_FAILED:

@@ -88,7 +88,7 @@ def recount(work: Work) -> Outcome:
             cause=f"While the deletion was being prepared, something arrived: the bucket holds {_counted(held)}. "
             "Nothing was lost and the bucket stays."
         )
-        return Go("unmark")
+        return Go("unmark", failed=True)
     return Go("unprotect")
 
 
@@ -107,7 +107,7 @@ def unmark_build(work: Work) -> Outcome:
     stack = work.reader.describe(work.operation.stack_id)
     if not parse(stack.status).settled:
         return Wait()
-    return Failed(work.operation.cause)
+    return Failed(work.operation.cause, here=False)
 
 
 def unprotect(work: Work) -> Outcome:

@@ -11,10 +11,11 @@ from projects.models import Operation
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The step is done; the named one is next, at once."""
+    """The step is done; the named one is next, at once. `failed`: it went wrong, and the next one clears up."""
 
     step: str
     note: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The operation ended without its result; the cause is in the manager's words."""
+    """The operation ended without its result; the cause is in the manager's words. `here`: in this very step."""
 
     cause: str
+    here: bool = True
 
 
 Outcome = Go | LookAgain | Wait | Done | Failed
