@@ -165,7 +165,7 @@ class FrontDoor:
     def _is_first_user(self, who: Identity) -> bool:
         if who.account_id != self.identities.home_account:
             return False
-        users = iam_backends[who.account_id]["aws"].users.values()
+        users = list(iam_backends[who.account_id]["aws"].users.values())
         return next((user.arn for user in users), None) == who.arn
 
     # -- may they ---------------------------------------------------------------------------------------------------
@@ -256,7 +256,8 @@ def _check_session(form: dict[str, str]) -> None:
 
 
 def _longest_session(role_arn: str) -> int:
-    roles = iam_backends[role_arn.split(":")[4]]["aws"].roles.values()
+    # A copy: other threads make roles meanwhile.
+    roles = list(iam_backends[role_arn.split(":")[4]]["aws"].roles.values())
     found = next((role.max_session_duration for role in roles if role.arn == role_arn), None)
     return int(found or 3600)
 

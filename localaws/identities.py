@@ -99,12 +99,7 @@ class Identities:
                 continue
             user = backend.get_user(str(key.user_name))
             groups = backend.get_groups_for_user(user.name)
-            policies = [
-                *map(_text, user.policies.values()),
-                *map(_document, user.managed_policies.values()),
-                *(_text(text) for group in groups for text in group.policies.values()),
-                *(_document(policy) for group in groups for policy in group.managed_policies.values()),
-            ]
+            policies = [text for holder in (user, *groups) for text in _policies(holder)]
             return Identity(
                 account_id,
                 user.arn,
@@ -168,8 +163,15 @@ def _role(role_arn: str) -> Any:
     account_id = role_arn.split(":")[4] if role_arn.count(":") == 5 else ""
     if not account_id:
         return None
-    backend = iam_backends[account_id][PARTITION]
-    return next((role for role in backend.roles.values() if role.arn == role_arn), None)
+    # A copy: other threads make roles meanwhile.
+    roles = list(iam_backends[account_id][PARTITION].roles.values())
+    return next((role for role in roles if role.arn == role_arn), None)
+
+
+def _policies(holder: Any) -> list[str]:
+    """Return the inline and the attached policies of a user, group or role; copied, for other threads write them."""
+    inline, attached = list(holder.policies.values()), list(holder.managed_policies.values())
+    return [*map(_text, inline), *map(_document, attached)]
 
 
 def _document(policy: Any) -> str:
@@ -194,10 +196,6 @@ def _session(access_key_id: str) -> Identity | None:
         role = _role(found.role_arn)
         if role is None:
             return None
-        policies = [
-            *map(_text, role.policies.values()),
-            *map(_document, role.managed_policies.values()),
-        ]
         expires_at = found.expiration
         return Identity(
             account_id,
@@ -207,7 +205,7 @@ def _session(access_key_id: str) -> Identity | None:
             # AWS gives a vended account's first role AdministratorAccess; moto attaches nothing.
             unlimited=role.name == FIRST_ROLE,
             expires_at=expires_at.replace(tzinfo=UTC) if expires_at.tzinfo is None else expires_at,
-            policies=tuple(policies),
+            policies=tuple(_policies(role)),
             boundary=_boundary(role),
             session_policy=found.policy or None,
             principals=frozenset({found.arn, role.arn, account_id, f"arn:aws:iam::{account_id}:root"}),

@@ -226,8 +226,8 @@ class Steps:
             raise ResourceFailed(words)
         try:
             return getattr(providers.find(resource.type), verb)(call)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            # a mistake of ours must not leave the stack in progress for ever; AWS says the same two words
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            # A mistake of ours or of moto's must not leave the stack in progress for ever; AWS says the same two words
             logger.exception("the provider of %s could not %s %s", resource.type, verb, resource.logical_id)
             raise ResourceFailed("Internal Failure") from error
 

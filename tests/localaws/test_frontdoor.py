@@ -5,6 +5,8 @@ account, inactive key, presigned links.
 """
 
 import json
+import sys
+import threading
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials as BotoCredentials
 from botocore.exceptions import ClientError
+from moto.iam.models import iam_backends
 
 from localaws import inprocess
 from localaws.callers import Credentials
@@ -554,3 +557,31 @@ def test_judging_is_quick(world: World) -> None:
         del front.identify, front.authorise
     assert sorted(spent)[len(spent) // 2] < 0.005
     print(f"median {sorted(spent)[len(spent) // 2] * 1000:.2f} ms, sum a request {sum(spent) / 50 * 1000:.2f} ms")
+
+
+def test_a_caller_is_found_while_others_make_roles(world: World) -> None:
+    account = world.account("acme")
+    backend = iam_backends[account]["aws"]
+    first = next(iter(backend.roles.values()))
+    backend.roles.update({f"earlier-{number}": first for number in range(2_000)})
+    last = world.assume(world.role(account, None))
+    done = threading.Event()
+
+    def make_roles() -> None:
+        while not done.is_set():
+            for number in range(50):
+                backend.roles[f"later-{number}"] = first
+            for number in range(50):
+                del backend.roles[f"later-{number}"]
+
+    pause = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    other = threading.Thread(target=make_roles)
+    other.start()
+    try:
+        for _ in range(500):
+            assert world.aws.front.identities.find(last.access_key_id, in_process=False)
+    finally:
+        done.set()
+        other.join()
+        sys.setswitchinterval(pause)
