@@ -1,6 +1,7 @@
 """Every address of the portal."""
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
@@ -11,6 +12,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 admin.site.site_title = "Stackport staff"
 admin.site.site_header = "Stackport staff"
 admin.site.index_title = "People, projects, operations"
+admin.site.unregister(EmailAddress)  # a person's address is on the person's own page
 
 urlpatterns = [
     path("healthz", login_not_required(health.alive), name="healthz"),

@@ -1,22 +1,40 @@
 """Staff pages for projects: everything to look at, little to change, three actions."""
 
+from types import MappingProxyType
+
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 
 from people.models import Person
 from projects.actions import operations
 from projects.errors import ProjectError
-from projects.models import Membership, Operation, OperationStep, Project
+from projects.models import Membership, Operation, Project
 from projects.stacks import rebuild
+
+
+class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A line of a table, so its fields are named for screen readers."""
+
+    class Meta:
+        model = Membership
+        fields = ("person", "role")
+        widgets = MappingProxyType(
+            {name: forms.Select(attrs={"aria-label": name.capitalize()}) for name in ("person", "role")}
+        )
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
     """Who works on the project."""
 
     model = Membership
-    extra = 0
-    autocomplete_fields = ["person"]
+    form = MembershipForm
+    extra = 1
+    can_delete = False  # who leaves is removed among the memberships, by name
 
 
 @admin.register(Project)
@@ -47,20 +65,8 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["person", "project", "role"]
     list_filter = ["role", "project"]
     search_fields = ["person__email", "person__name", "project__name"]
-    autocomplete_fields = ["person", "project"]
+    list_select_related = ["person", "project"]
     actions = ["delete_selected"]
-
-
-class StepInline(admin.TabularInline):  # type: ignore[type-arg]
-    """The timeline."""
-
-    model = OperationStep
-    extra = 0
-    can_delete = False
-    readonly_fields = ["attempt", "name", "started_at", "ended_at", "note", "failed"]
-
-    def has_add_permission(self, request: HttpRequest, obj: Operation | None = None) -> bool:
-        return False
 
 
 @admin.register(Operation)
@@ -71,8 +77,26 @@ class OperationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ["state", "action", "project"]
     search_fields = ["target", "author__email", "stack_id", "id"]
     list_select_related = ["project", "author"]
-    inlines = [StepInline]
+    readonly_fields = ["timeline"]
     actions = ["retry", "cancel"]
+
+    @admin.display(description="Timeline")
+    def timeline(self, operation: Operation) -> str:
+        """The steps of every attempt, with times and notes."""
+        return format_html_join(
+            mark_safe("<br>"),
+            "{} attempt {}: {}{} {}",
+            (
+                (
+                    timezone.localtime(step.started_at).strftime("%d %b %Y %H:%M:%S %Z"),
+                    step.attempt,
+                    step.name,
+                    " (failed)" if step.failed else "",
+                    step.note,
+                )
+                for step in operation.steps.all()
+            ),
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

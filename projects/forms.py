@@ -107,8 +107,12 @@ class BucketForm(KeyedForm):
         """Judge the whole by the spec's own rules and put each problem at its field."""
         cleaned: dict[str, Any] = super().clean() or {}
         if not self.errors:
-            for name, problem in self.spec().validate().items():
-                self.add_error("label" if name == "name" and "label" in self.fields else _field(name), problem)
+            problems = self.spec().validate()
+            if "label" in problems:
+                problems.pop("name", None)  # made from it, so the words would only be said twice
+            for name, problem in problems.items():
+                field = "label" if name == "name" else name
+                self.add_error(field if field in self.fields else None, problem)
         return cleaned
 
     def spec(self) -> BucketSpec:
@@ -133,10 +137,6 @@ class BucketForm(KeyedForm):
         """Return the spec that the form was rendered from."""
         before = self.cleaned_data.get("before")
         return BucketSpec.from_document(before) if before else self.standing
-
-
-def _field(name: str) -> str | None:
-    return name if name in {"purpose", "owner", "retention", "versions_days", "tags"} else None
 
 
 class DeleteForm(KeyedForm):

@@ -19,6 +19,7 @@ from projects.stacks import mirror, rebuild
 from projects.stacks.changes import in_words
 from projects.stacks.naming import bucket_name
 from projects.stacks.spec import BucketSpec, InvalidSpec
+from projects.stacks.templates import indented
 from projects.views.access import changing_page, person_of, project_page
 
 SHOWN_OPERATIONS = 20
@@ -70,7 +71,7 @@ def bucket_technical(request: HttpRequest, project: Project, name: str) -> HttpR
     context = {
         "project": project,
         "bucket": bucket,
-        "template": mirror.kept_template(project, stack.stack_id) if stack else "",
+        "template": indented(mirror.kept_template(project, stack.stack_id)) if stack else "",
         "events": mirror.kept_events(project, stack.stack_id) if stack else [],
     }
     return render(request, "projects/bucket_technical.html", context)
@@ -100,13 +101,15 @@ def bucket_create(request: HttpRequest, project: Project) -> HttpResponse:
 def bucket_name_check(request: HttpRequest, project: Project) -> HttpResponse:
     """Say while somebody types what the final name will be, and whether it is free."""
     label = request.GET.get("label", "").strip()
-    name = bucket_name(project.bucket_prefix, label, project.account_id, project.region)
-    problem = ""
+    context = {"label": label, "name": "", "problem": ""}
     if label:
-        spec = BucketSpec(name=name, label=label, purpose="-", owner="a@example.com")
-        found = spec.validate()
-        problem = found.get("label") or found.get("name") or buckets.taken_by(project, name)
-    return render(request, "projects/_name_check.html", {"name": name, "label": label, "problem": problem})
+        name = bucket_name(project.bucket_prefix, label, project.account_id, project.region)
+        found = BucketSpec(name=name, label=label, purpose="-", owner="a@example.com").validate()
+        if "label" in found:
+            context["problem"] = found["label"]
+        else:
+            context |= {"name": name, "problem": found.get("name") or buckets.taken_by(project, name)}
+    return render(request, "projects/_name_check.html", context)
 
 
 @require_http_methods(["GET", "POST"])

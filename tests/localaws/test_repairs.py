@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from localaws import repairs
 from localaws.callers import Credentials
@@ -43,6 +44,7 @@ def bodies(sqs: Any, url: str) -> list[str]:
 
 
 def test_repairs_are_applied_once() -> None:
+    repairs.apply()
     before = repairs.Subscription.publish
     repairs.apply()
     assert repairs.Subscription.publish is before
@@ -112,3 +114,47 @@ def test_bucket_policies_are_judged_by_the_front_door_alone(home: Any, localaws:
     s3.put_bucket_policy(Bucket="acme-p", Policy=unmet)
     s3.put_object(Bucket="acme-p", Key="k", Body=b"x")
     assert s3.get_object(Bucket="acme-p", Key="k")["Body"].read() == b"x"
+
+
+@pytest.mark.parametrize("ranged", [True, False])
+def test_a_failed_transaction_leaves_every_item_as_it_was(home: Any, ranged: bool) -> None:
+    dynamodb = home("dynamodb")
+    names = ["p", "s"] if ranged else ["p"]
+    dynamodb.create_table(
+        TableName="t",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=[
+            {"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+    def key(value: str) -> dict[str, Any]:
+        return {name: {"S": value} for name in names}
+
+    def everything() -> list[Any]:
+        return sorted(dynamodb.scan(TableName="t")["Items"], key=str)
+
+    for value in ("a", "b"):
+        dynamodb.put_item(TableName="t", Item={**key(value), "nested": {"M": {"n": {"N": "1"}}}})
+    before = everything()
+    update = {
+        "UpdateExpression": "SET nested.n = :two",
+        "ExpressionAttributeValues": {":two": {"N": "2"}},
+    }
+    writes: list[Any] = [
+        {"Update": {"TableName": "t", "Key": key("a"), **update}},
+        {"Delete": {"TableName": "t", "Key": key("b")}},
+        {"Put": {"TableName": "t", "Item": key("new")}},
+    ]
+    refused = {"TableName": "t", "Key": key("c"), "ConditionExpression": "attribute_exists(p)"}
+    with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
+        dynamodb.transact_write_items(TransactItems=[*writes, {"ConditionCheck": refused}])
+    assert everything() == before
+    with pytest.raises(ClientError, match="multiple operations on one item"):
+        dynamodb.transact_write_items(TransactItems=[*writes, writes[0]])
+    assert everything() == before
+
+    dynamodb.transact_write_items(TransactItems=writes)
+    assert [item["nested"]["M"]["n"]["N"] for item in everything() if "nested" in item] == ["2"]
+    assert len(everything()) == 2

@@ -1,7 +1,7 @@
 """Templates as plain dicts from pure functions; what was rendered can be read back (DESIGN P2)."""
 
 from projects.stacks.templates.context import RenderContext
-from projects.stacks.templates.document import Template, body, fingerprint
+from projects.stacks.templates.document import Template, body, fingerprint, indented
 from projects.stacks.templates.reading import Parsed, UnknownTemplate, read
 from projects.stacks.templates.rendering import LOGICAL_IDS, RESOURCE_TYPES, render
 
@@ -14,6 +14,7 @@ __all__ = [
     "UnknownTemplate",
     "body",
     "fingerprint",
+    "indented",
     "read",
     "render",
 ]

@@ -23,3 +23,11 @@ def fingerprint(template: str | Mapping[str, Any]) -> str:
         except ValueError:
             return hashlib.sha256(str(template).encode()).hexdigest()
     return hashlib.sha256(body(template).encode()).hexdigest()  # type: ignore[arg-type]  # narrowed by json.loads
+
+
+def indented(text: str) -> str:
+    """Return a template for reading; unchanged when it is not JSON."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
