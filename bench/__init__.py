@@ -1,0 +1,1 @@
+"""Measures of the product, as ratios within one run: `make bench`, figures in docs/performance.md."""

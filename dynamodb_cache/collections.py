@@ -54,6 +54,14 @@ class Put:
     row: Row | None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands of a key: the order of its newest news, "" when nothing was ever heard, and no row when it is gone."""
+
+    observed_at: str
+    row: Row | None
+
+
 @dataclass(slots=True)
 class _State:
     """A partition's rows as one process knows them at a revision."""
@@ -237,8 +245,14 @@ class Partition:
 
     def get(self, key: str) -> Row | None:
         """Return one row, read consistently."""
+        return self.standing(key).row
+
+    def standing(self, key: str) -> Standing:
+        """Return what stands of a key, tombstones included, read consistently."""
         item = self._item(f"row#{key}")
-        return None if item is None or "x" in item else _row(item)
+        if item is None:
+            return Standing("", None)
+        return Standing(item["o"]["S"], None if "x" in item else _row(item))
 
     # -- writing ----------------------------------------------------------------------------------------------------
 

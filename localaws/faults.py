@@ -17,6 +17,7 @@ class Faults:
     _delays: dict[str, float] = field(default_factory=dict)
     _held: set[str] = field(default_factory=set)
     _publishing: dict[str, float] = field(default_factory=dict)
+    _skew_seconds: float = 0.0
     _random: random.Random = field(default_factory=lambda: random.Random(0))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -25,6 +26,7 @@ class Faults:
         with self._lock:
             for faults in (self._throttles, self._failures, self._slow, self._delays, self._held, self._publishing):
                 faults.clear()
+            self._skew_seconds = 0.0
 
     # -- setting ----------------------------------------------------------------------------------------------------
 
@@ -51,6 +53,11 @@ class Faults:
         self._random.seed(seed)
         self._publishing = {"drop": drop, "double": double, "delay": delay_seconds, "shuffle": shuffle_seconds}
 
+    def set_skew(self, seconds: float, *, seed: int = 0) -> None:
+        """Let the clocks of AWS's hosts, which stamp events, be wrong by up to so many seconds either way."""
+        self._random.seed(seed)
+        self._skew_seconds = seconds
+
     def set_hold(self, status: str, *, on: bool = True) -> None:
         """Keep stacks in a status until it is switched off."""
         (self._held.add if on else self._held.discard)(status)
@@ -64,6 +71,7 @@ class Faults:
             "slow": self.set_slow,
             "delay": self.set_delay,
             "publishing": self.set_publishing,
+            "skew": self.set_skew,
             "hold": self.set_hold,
             "clear": self.clear,
         }
@@ -79,6 +87,7 @@ class Faults:
                 "delays": dict(self._delays),
                 "held": sorted(self._held),
                 "publishing": dict(self._publishing),
+                "skew_seconds": self._skew_seconds,
             }
 
     # -- asking -----------------------------------------------------------------------------------------------------
@@ -108,6 +117,11 @@ class Faults:
     def delay(self, service: str) -> float:
         """Return the seconds that a call of a service takes longer."""
         return self._delays.get(service, 0.0)
+
+    def skew(self) -> float:
+        """Return the seconds by which the clock that stamps an event is wrong."""
+        with self._lock:
+            return self._random.uniform(-self._skew_seconds, self._skew_seconds)
 
     def hold(self, status: str) -> bool:
         """Tell whether stacks stay in this status."""

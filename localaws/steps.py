@@ -36,7 +36,8 @@ class Steps:
         with self.world.store.lock:
             target: Any = self.stack if resource is None else resource
             target.status, target.reason = status, reason
-            event = events.record(self.stack, self.world.clock(), status=status, reason=reason, resource=resource)
+            moment = self.world.clock() + self.world.faults.skew()
+            event = events.record(self.stack, moment, status=status, reason=reason, resource=resource)
             if resource is not None:
                 resource.changed_at = event.timestamp
             for arn in self.stack.settings.notification_arns:

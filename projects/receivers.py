@@ -1,7 +1,7 @@
 """What happens when `notifications` announces a stack event: the mirror learns it and operations are rung.
 
-An event is a hint (DESIGN P5): it moves the status that pages show, and when a stack settles the stack itself is read
-again. A refused duplicate still rings and announces, because the first delivery may have died half way.
+An event is a hint (DESIGN P5): it moves the status that pages show, and when a stack settles or is gone the stack itself
+is read again. A refused duplicate still rings and announces, because the first delivery may have died half way.
 """
 
 import logging
@@ -52,11 +52,12 @@ def on_stack_event(sender: object, *, event: StackEvent, **_: Any) -> None:
     status = parse(event.status)
     if status.settled:
         reading.read_again(project, event.stack_id)
-    for operation in running_on(project, event.stack_id):
+    running = running_on(project, event.stack_id)
+    for operation in running:
         if status.settled:
             operations.ring(operation.pk)
         live.announce_target(project, operation.target)
-    if status.settled:
+    if not running:
         reading.announce(project, event.stack_id)
 
 

@@ -7,7 +7,7 @@ events and from reading stacks again, ordered by AWS's own times, and may be wip
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Self
 
@@ -15,20 +15,20 @@ from django.conf import settings
 from django.core.management import call_command
 
 from aws.cloudformation import Stack, StackSummary
-from dynamodb_cache.collections import Collection, Partition, Put, Row, Snapshot
+from dynamodb_cache.collections import Collection, Partition, Put, Row, Snapshot, Standing
 from dynamodb_cache.errors import DynamoDBCacheError
 from notifications.events import StackEvent
 from projects.errors import MirrorUnreachable
 from projects.models import Project
 from projects.stacks.naming import Kind, kind_of
 from projects.stacks.spec import BucketSpec
-from projects.stacks.status import StackStatus, observed_at, parse
+from projects.stacks.status import NEVER, StackStatus, just_after, observed_at, parse
 from projects.stacks.templates import Parsed, UnknownTemplate, fingerprint, read
 
 logger = logging.getLogger(__name__)
 
+CLOCKS_APART = timedelta(minutes=5)  # what AWS allows in a signature
 EVENTS_KEPT_SECONDS = 90 * 86_400  # as long as AWS keeps the events of a deleted stack
-_NEVER = "0000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +133,16 @@ def _read_after(order: str) -> str:
 
 
 def apply_event(project: Project, event: StackEvent) -> bool:
-    """Apply an event about a stack itself. Return False for old news and for stacks that are not the portal's."""
+    """Apply an event about a stack itself. Return False for old news, stacks not of the portal, and odd claims.
+
+    That a stack is gone is never believed but read, and so is an event of the future: it would outrank the true ones.
+    """
     kind = kind_of(event.stack_name)
-    if kind is None:
+    status = parse(event.status)
+    if kind is None or status.gone or event.at > datetime.now(UTC) + CLOCKS_APART:
         return False
     order = observed_at(event.at, event.status)
-    status = parse(event.status)
     mine = partition(project)
-    if status.gone:
-        return mine.delete(event.stack_id, observed_at=order).accepted
     row = mine.get(event.stack_id)
     known = (
         MirroredStack.of_row(row)
@@ -152,19 +153,38 @@ def apply_event(project: Project, event: StackEvent) -> bool:
     return mine.put(event.stack_id, heard.document(), observed_at=order).accepted
 
 
-def apply_reading(project: Project, read_stack: Stack, body: str, newest_event_at: datetime | None) -> Put | None:
-    """Apply what CloudFormation says of a stack now. Its order is its newest event's, so that one clock decides."""
+def standing(project: Project, stack_id: str) -> Standing:
+    """Return what is known of a stack: ask before reading CloudFormation, for `apply_reading`."""
+    return partition(project).standing(stack_id)
+
+
+def apply_reading(
+    project: Project, read_stack: Stack, body: str, newest_event_at: datetime | None, known: Standing
+) -> None:
+    """Apply what CloudFormation says of a stack now; `known` is what the mirror held before it was asked.
+
+    A reading's order is its newest event's, so that AWS's clock decides. It is newer than all that was known before,
+    even when the clocks of AWS's hosts say otherwise; what was heard meanwhile is compared with it as usual.
+    """
     kind = kind_of(read_stack.name)
     if kind is None:
-        return None
-    moment = newest_event_at or read_stack.updated_at or read_stack.created_at
-    order = _read_after(observed_at(moment, read_stack.status))
-    mine = partition(project)
+        return
     status = parse(read_stack.status)
-    if status.gone:
-        return mine.delete(read_stack.stack_id, observed_at=order)
+    found = None if status.gone else _of_stack(read_stack, kind, status, body)
+    order = _read_after(
+        observed_at(newest_event_at or read_stack.updated_at or read_stack.created_at, read_stack.status)
+    )
+    if order <= known.observed_at:
+        held = MirroredStack.of_row(known.row) if known.row else None
+        if held == (found and replace(found, observed_at=known.observed_at)):
+            return
+        order = just_after(known.observed_at)
+    mine = partition(project)
+    if found is None:
+        mine.delete(read_stack.stack_id, observed_at=order)
+        return
     mine.attach(read_stack.stack_id, {"body": body}, observed_at=order)
-    return mine.put(read_stack.stack_id, _of_stack(read_stack, kind, status, body).document(), observed_at=order)
+    mine.put(read_stack.stack_id, found.document(), observed_at=order)
 
 
 def _of_stack(read_stack: Stack, kind: Kind, status: StackStatus, body: str) -> MirroredStack:
@@ -185,9 +205,14 @@ def _of_stack(read_stack: Stack, kind: Kind, status: StackStatus, body: str) -> 
         deleting=parsed.deleting if parsed else False,
         outputs=read_stack.outputs,
         created_at=_iso(read_stack.created_at),
-        updated_at=_iso(read_stack.updated_at or read_stack.created_at),
+        updated_at=changed_at(read_stack),
         problem=problem,
     )
+
+
+def changed_at(stack: Stack | StackSummary) -> str:
+    """Return when CloudFormation last began to change a stack, as the mirror writes it."""
+    return _iso(stack.updated_at or stack.created_at)
 
 
 def named(summary: StackSummary) -> tuple[str, dict[str, Any], str]:
@@ -201,12 +226,12 @@ def named(summary: StackSummary) -> tuple[str, dict[str, Any], str]:
         kind=kind,
         status=parse(summary.status),
         created_at=_iso(summary.created_at),
-        updated_at=_iso(summary.updated_at or summary.created_at),
+        updated_at=changed_at(summary),
     )
     return (
         summary.stack_id,
         row.document(),
-        _NEVER + observed_at(summary.updated_at or summary.created_at, summary.status),
+        NEVER + observed_at(summary.updated_at or summary.created_at, summary.status),
     )
 
 

@@ -60,7 +60,10 @@ def _differs(project: Project, listed: StackSummary) -> bool:
     if row is None:
         return True
     known = MirroredStack.of_row(row)
-    return not known.fingerprint or known.status != parse(listed.status)
+    # By the time of its last change as well: of an update of which no event came, the status tells nothing.
+    return (
+        not known.fingerprint or known.status != parse(listed.status) or known.updated_at != mirror.changed_at(listed)
+    )
 
 
 def read_some(piece: dict[str, Any]) -> None:

@@ -3,11 +3,13 @@
 Source: AWS, "Stack status codes". A status that AWS adds later is read as UNKNOWN: in progress, read again.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
 Tone = Literal["ready", "busy", "failed", "gone"]
+
+NEVER = "0000"  # before an order: of a stack of which only the name is known, older than any event
 
 
 class StackStatus(StrEnum):
@@ -163,3 +165,10 @@ def observed_at(moment: datetime, status: str) -> str:
     """Return a text that sorts news of one stack: by AWS's clock, ties by the status's rank."""
     time = moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return f"{time}#{parse(status).rank}"
+
+
+def just_after(order: str) -> str:
+    """Return an order that is newer than this one by a millisecond, and as a reading."""
+    moment, _, rank = order.partition("#")
+    later = datetime.fromisoformat(moment.removeprefix(NEVER)) + timedelta(milliseconds=1)
+    return f"{later.astimezone(UTC).isoformat(timespec='milliseconds').replace('+00:00', 'Z')}#{rank[:2]}r"

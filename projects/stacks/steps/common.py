@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from aws.cloudformation import Stack
 from aws.errors import ChangeSetNotFound, ChangeSetObsolete, NoUpdates, StackNotFound, TokenAlreadyUsed
-from projects.stacks import invariants, mirror
+from projects.stacks import invariants, mirror, reading
 from projects.stacks.causes import root_cause
 from projects.stacks.changes import UnsafeChange, judge
 from projects.stacks.naming import Kind
@@ -30,13 +30,14 @@ def spec_of(work: Work) -> BucketSpec:
 def read_again(work: Work) -> tuple[Stack, StackStatus]:
     """Read the operation's stack, tell the mirror, and return it. Raises StackNotFound."""
     operation = work.operation
+    known = mirror.standing(operation.project, operation.stack_id)
     stack = work.reader.describe(operation.stack_id)
     status = parse(stack.status)
     if status.settled and not status.gone:
+        stack, newest_at = reading.dated(work.reader, stack)
         body = work.reader.template(operation.stack_id)
-        newest = work.reader.newest_event(operation.stack_id)
-        mirror.apply_reading(operation.project, stack, body, newest.at if newest else None)
-    return stack, status
+        mirror.apply_reading(operation.project, stack, body, newest_at, known)
+    return stack, parse(stack.status)
 
 
 def executed(work: Work, step: str) -> bool:
@@ -134,17 +135,17 @@ def remove_stack(work: Work, then: str) -> Outcome:
 def gone(work: Work) -> StackStatus | None:
     """Return the status of a stack that should be gone; None when it is."""
     operation = work.operation
+    known = mirror.standing(operation.project, operation.stack_id)
     try:
         stack = work.reader.describe(operation.stack_id)
     except StackNotFound:
-        stored = mirror.stack(operation.project, operation.stack_id)
-        if stored:
-            mirror.forget(operation.project, operation.stack_id, observed=stored.observed_at)
+        if known.row:
+            mirror.forget(operation.project, operation.stack_id, observed=known.observed_at)
         return None
     status = parse(stack.status)
     if status.gone:
-        newest = work.reader.newest_event(operation.stack_id)
-        mirror.apply_reading(operation.project, stack, "", newest.at if newest else None)
+        stack, newest_at = reading.dated(work.reader, stack)
+        mirror.apply_reading(operation.project, stack, "", newest_at, known)
         return None
     return status
 

@@ -1,0 +1,103 @@
+"""From CloudFormation's event to the changed row on the screen, with ten pages open in a real browser."""
+
+import statistics
+import time
+from datetime import UTC, datetime
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from bench import product
+from bench.report import Report, percentile
+from portal.launcher import Launcher
+from tests.browser.chromium import find
+from tests.notifications.bodies import text
+
+PAGES = 10
+ROUNDS = 10
+LABEL = "invoices"
+# Notes when the row's words change. Its clock is the machine's, like ours.
+WATCH = """
+(name) => {
+  const words = () => document.querySelector(`[data-live-item$="${name}"]`)?.innerText ?? "";
+  window.__seen = [];
+  let last = words();
+  new MutationObserver(() => {
+    const now = words();
+    if (now !== last) { last = now; window.__seen.push([Date.now(), now]); }
+  }).observe(document.body, { childList: true, subtree: true, characterData: true });
+}
+"""
+
+
+def run(launcher: Launcher, report: Report) -> None:
+    """Publish events about one stack and note when each page shows them."""
+    report.title(f"Event to pixel, {PAGES} pages open")
+    chromium = find()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(chromium.executable), args=["--no-sandbox"], env=chromium.environment()
+        )
+        pages = [_open(browser, launcher) for _ in range(PAGES)]
+        begins, ends = _measure(pages)
+        browser.close()
+    report.figure("work begins, median over rounds and pages", statistics.median(begins), "ms", at_most=300)
+    report.figure("work begins, p95", percentile(begins, 0.95), "ms")
+    report.figure("settled and read again, median over rounds and pages", statistics.median(ends), "ms", at_most=300)
+    report.figure("settled and read again, p95", percentile(ends, 0.95), "ms")
+
+
+def _open(browser: Browser, launcher: Launcher) -> Page:
+    page = browser.new_context(base_url=launcher.address).new_page()
+    page.goto("/")
+    page.fill("input[name=login]", "ana@example.com")
+    page.fill("input[name=password]", product.PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url(launcher.address + "/")
+    page.goto("/projects/acme-invoices/buckets/")
+    page.wait_for_selector('[data-state="live"]')
+    page.evaluate(WATCH, _name())
+    return page
+
+
+def _name() -> str:
+    from projects.models import Project
+    from projects.stacks.naming import bucket_name
+
+    project = Project.objects.get(slug="acme-invoices")
+    return bucket_name(project.bucket_prefix, LABEL, project.account_id, project.region)
+
+
+def _measure(pages: list[Page]) -> tuple[list[float], list[float]]:
+    from aws import clients
+    from projects import live
+    from projects.models import Project
+
+    project = Project.objects.get(slug="acme-invoices")
+    stack = live.find_bucket(project, _name())
+    assert stack is not None
+    sns = clients.organisation_member(project.account_id, "sns", project.region)
+
+    def publish(status: str, words: str) -> list[float]:
+        message = text(
+            StackId=stack.stack_id,
+            PhysicalResourceId=stack.stack_id,
+            StackName=stack.name,
+            LogicalResourceId=stack.name,
+            ResourceType="AWS::CloudFormation::Stack",
+            ResourceStatus=status,
+            Timestamp=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        )
+        sent_at = time.time() * 1000
+        sns.publish(TopicArn=project.account.topic_arn, Message=message)
+        taken = []
+        for page in pages:
+            page.wait_for_function("(words) => window.__seen.some(([, seen]) => seen.includes(words))", arg=words)
+            taken.append(page.evaluate("(words) => window.__seen.find(([, seen]) => seen.includes(words))[0]", words))
+            page.evaluate("() => { window.__seen = []; }")
+        return [at - sent_at for at in taken]
+
+    begins, ends = [], []
+    for _ in range(ROUNDS):
+        begins += publish("UPDATE_IN_PROGRESS", "Being changed")
+        ends += publish("UPDATE_COMPLETE", "Ready")
+    return begins, ends

@@ -1,0 +1,51 @@
+"""Figures as they are measured, and whether they hold what the project promises."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Report:
+    """Prints each figure at once; `missed` counts the promises that do not hold."""
+
+    missed: list[str] = field(default_factory=list)
+
+    def title(self, words: str) -> None:
+        """Begin a section."""
+        print(f"\n{words}", flush=True)
+
+    def figure(
+        self, name: str, value: float, unit: str, *, at_most: float | None = None, at_least: float | None = None
+    ) -> None:
+        """Print a figure and, where there is a promise, whether it holds."""
+        words = f"  {name:<66} {value:>9.1f} {unit}"
+        holds = (at_most is None or value <= at_most) and (at_least is None or value >= at_least)
+        if at_most is not None:
+            words += f"   must <= {at_most:g}"
+        if at_least is not None:
+            words += f"   must >= {at_least:g}"
+        if at_most is not None or at_least is not None:
+            words += "   holds" if holds else "   MISSED"
+        if not holds:
+            self.missed.append(name)
+        print(words, flush=True)
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    """Return how long one piece of work takes."""
+    started = time.perf_counter()
+    work()
+    return (time.perf_counter() - started) * 1000
+
+
+def median_of(work: Callable[[], object], *, rounds: int) -> float:
+    """Return the median of some rounds, in milliseconds, after one that does not count."""
+    work()
+    return statistics.median(milliseconds(work) for _ in range(rounds))
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which a share of the values lies."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
