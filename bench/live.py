@@ -2,7 +2,9 @@
 
 import statistics
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -32,13 +34,14 @@ WATCH = """
 def run(launcher: Launcher, report: Report) -> None:
     """Publish events about one stack and note when each page shows them."""
     report.title(f"Event to pixel, {PAGES} pages open")
+    scene = _scene()
     chromium = find()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(chromium.executable), args=["--no-sandbox"], env=chromium.environment()
         )
-        pages = [_open(browser, launcher) for _ in range(PAGES)]
-        begins, ends = _measure(pages)
+        pages = [_open(browser, launcher, scene.bucket) for _ in range(PAGES)]
+        begins, ends = _measure(pages, scene)
         browser.close()
     report.figure("work begins, median over rounds and pages", statistics.median(begins), "ms", at_most=300)
     report.figure("work begins, p95", percentile(begins, 0.95), "ms")
@@ -46,7 +49,7 @@ def run(launcher: Launcher, report: Report) -> None:
     report.figure("settled and read again, p95", percentile(ends, 0.95), "ms")
 
 
-def _open(browser: Browser, launcher: Launcher) -> Page:
+def _open(browser: Browser, launcher: Launcher, bucket: str) -> Page:
     page = browser.new_context(base_url=launcher.address).new_page()
     page.goto("/")
     page.fill("input[name=login]", "ana@example.com")
@@ -55,40 +58,49 @@ def _open(browser: Browser, launcher: Launcher) -> Page:
     page.wait_for_url(launcher.address + "/")
     page.goto("/projects/acme-invoices/buckets/")
     page.wait_for_selector('[data-state="live"]')
-    page.evaluate(WATCH, _name())
+    page.evaluate(WATCH, bucket)
     return page
 
 
-def _name() -> str:
+@dataclass(frozen=True)
+class Scene:
+    """A bucket of the demo, and a way to publish about its stack. Read before Playwright starts: it runs a loop."""
+
+    bucket: str
+    stack_id: str
+    stack_name: str
+    topic_arn: str
+    sns: Any
+
+
+def _scene() -> Scene:
+    from aws import clients
+    from projects import live
     from projects.models import Project
     from projects.stacks.naming import bucket_name
 
     project = Project.objects.get(slug="acme-invoices")
-    return bucket_name(project.bucket_prefix, LABEL, project.account_id, project.region)
-
-
-def _measure(pages: list[Page]) -> tuple[list[float], list[float]]:
-    from aws import clients
-    from projects import live
-    from projects.models import Project
-
-    project = Project.objects.get(slug="acme-invoices")
-    stack = live.find_bucket(project, _name())
-    assert stack is not None
+    name = bucket_name(project.bucket_prefix, LABEL, project.account_id, project.region)
+    stack = live.find_bucket(project, name)
+    if stack is None:
+        raise RuntimeError(f"{name} is not in the demo")
     sns = clients.organisation_member(project.account_id, "sns", project.region)
+    return Scene(name, stack.stack_id, stack.name, project.account.topic_arn, sns)
 
+
+def _measure(pages: list[Page], scene: Scene) -> tuple[list[float], list[float]]:
     def publish(status: str, words: str) -> list[float]:
         message = text(
-            StackId=stack.stack_id,
-            PhysicalResourceId=stack.stack_id,
-            StackName=stack.name,
-            LogicalResourceId=stack.name,
+            StackId=scene.stack_id,
+            PhysicalResourceId=scene.stack_id,
+            StackName=scene.stack_name,
+            LogicalResourceId=scene.stack_name,
             ResourceType="AWS::CloudFormation::Stack",
             ResourceStatus=status,
             Timestamp=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
         sent_at = time.time() * 1000
-        sns.publish(TopicArn=project.account.topic_arn, Message=message)
+        scene.sns.publish(TopicArn=scene.topic_arn, Message=message)
         taken = []
         for page in pages:
             page.wait_for_function("(words) => window.__seen.some(([, seen]) => seen.includes(words))", arg=words)

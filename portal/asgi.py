@@ -3,10 +3,12 @@
 import os
 
 from channels.routing import ProtocolTypeRouter
-from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+
+from portal.threads import ThreadedPages
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-_pages = get_asgi_application()
+_pages = ThreadedPages(get_wsgi_application())
 
 from notifications import routing  # noqa: E402 - Django's applications must be loaded first
 

@@ -132,6 +132,7 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": STATE_DIR / "portal.sqlite3",
+        "CONN_MAX_AGE": 60,  # the threads that serve pages stay
         # A read-then-write transaction of the default kind fails at once when another process writes.
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",

@@ -3,12 +3,13 @@
 Costs one small DynamoDB read when nothing changed, whatever the number of buckets (DESIGN P6, P15).
 """
 
-from collections import Counter
+import threading
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Max, OuterRef, Subquery
+from django.db.models import Count, Max, OuterRef, Subquery, Sum
 
 from dynamodb_cache.collections import Snapshot
 from projects import live
@@ -18,6 +19,7 @@ from projects.stacks.mirror import MirroredStack
 from projects.stacks.spec import BucketSpec
 
 PAGE_SIZE = 50
+PROJECTS_HELD = 256
 STATES = {"ready": "Ready", "busy": "At work", "failed": "Failed"}
 _DOING = {Action.CREATE: "being created", Action.CHANGE: "being changed", Action.DELETE: "being deleted"}
 
@@ -200,7 +202,8 @@ def page(project: Project, query: Query) -> Page:
     snapshot = mirror.shown(project)
     standing = index.buckets(snapshot)
     by_id = {stack.stack_id: name for name, stack in standing.items()}
-    latest = _latest_operations(project)
+    operations = _operations(project)
+    latest = operations.latest
     names = [by_id[key] for key in index.order(snapshot, query.sort, descending=query.descending) if key in by_id]
     asked = [
         name
@@ -215,7 +218,10 @@ def page(project: Project, query: Query) -> Page:
     start = min((query.page - 1) * PAGE_SIZE, max(0, (len(found) - 1) // PAGE_SIZE * PAGE_SIZE))
     shown = Query(query.search, query.state, query.sort, query.descending, start // PAGE_SIZE + 1)
     return Page(
-        buckets=_with_versions(project, found[start : start + PAGE_SIZE]),
+        buckets=[
+            replace(bucket, operation_version=operations.versions.get(bucket.item, 0))
+            for bucket in found[start : start + PAGE_SIZE]
+        ],
         query=shown,
         matching=len(found),
         everything=everything,
@@ -224,26 +230,41 @@ def page(project: Project, query: Query) -> Page:
     )
 
 
-def _latest_operations(project: Project) -> dict[str, Operation]:
-    """Return the latest operation of each target, where it is open or failed: what a list shows beside the stack."""
-    latest = Operation.objects.filter(project=project, target=OuterRef("target")).order_by("-version").values("pk")[:1]
-    mattering = Operation.objects.filter(
-        project=project,
-        target__startswith=live.BUCKET,
-        state__in=(State.WAITING, State.RUNNING, State.FAILED),
-        pk=Subquery(latest),
-    )
-    return {operation.target: operation for operation in mattering.select_related("author", "project")}
+@dataclass(frozen=True, slots=True)
+class _Operations:
+    """A project's operations as a list needs them: by target, the latest that is open or failed, and every version."""
+
+    stamp: tuple[object, ...]
+    latest: Mapping[str, Operation]
+    versions: Mapping[str, int]
 
 
-def _with_versions(project: Project, shown: list[Bucket]) -> list[Bucket]:
-    """Return the shown buckets with the version of their latest operation, whatever became of it."""
-    found = dict(
-        Operation.objects.filter(project=project, target__in=[bucket.item for bucket in shown])
-        .values_list("target")
-        .annotate(Max("version"))
+_held: OrderedDict[int, _Operations] = OrderedDict()
+_held_lock = threading.Lock()
+
+
+def _operations(project: Project) -> _Operations:
+    """Return the project's operations; read again only when one was added or changed, which its version always tells."""
+    rows = Operation.objects.filter(project=project)
+    stamp = tuple(rows.aggregate(Count("pk"), Sum("version"), Max("version")).values())
+    with _held_lock:
+        held = _held.get(project.pk)
+    if held is not None and held.stamp == stamp:
+        return held
+    targets = rows.filter(target__startswith=live.BUCKET)
+    newest = Operation.objects.filter(project=project, target=OuterRef("target")).order_by("-version").values("pk")[:1]
+    mattering = targets.filter(state__in=(State.WAITING, State.RUNNING, State.FAILED), pk=Subquery(newest))
+    found = _Operations(
+        stamp,
+        {operation.target: operation for operation in mattering.select_related("author", "project")},
+        dict(targets.order_by().values_list("target").annotate(Max("version"))),
     )
-    return [replace(bucket, operation_version=found.get(bucket.item, 0)) for bucket in shown]
+    with _held_lock:
+        _held[project.pk] = found
+        _held.move_to_end(project.pk)
+        while len(_held) > PROJECTS_HELD:
+            _held.popitem(last=False)
+    return found
 
 
 def _matches(bucket: Bucket, query: Query) -> bool:

@@ -20,6 +20,7 @@ from projects.stacks.changes import in_words
 from projects.stacks.naming import bucket_name
 from projects.stacks.spec import BucketSpec, InvalidSpec
 from projects.stacks.templates import indented
+from projects.views import rows
 from projects.views.access import changing_page, person_of, project_page
 
 SHOWN_OPERATIONS = 20
@@ -33,7 +34,13 @@ def bucket_list(request: HttpRequest, project: Project) -> HttpResponse:
     if not page.complete:
         rebuild.ask(project)
     template = "projects/_bucket_list.html" if request.headers.get("HX-Request") else "projects/bucket_list.html"
-    return render(request, template, {"project": project, "page": page, "states": bucket_pages.STATES})
+    context = {
+        "project": project,
+        "page": page,
+        "rows": [rows.bucket_row(project, bucket) for bucket in page.buckets],
+        "states": bucket_pages.STATES,
+    }
+    return render(request, template, context)
 
 
 @require_safe
@@ -43,7 +50,7 @@ def bucket_row(request: HttpRequest, project: Project, name: str) -> HttpRespons
     bucket = bucket_pages.find(project, name)
     if bucket is None:
         return HttpResponse("")
-    return render(request, "projects/_bucket_row.html", {"project": project, "bucket": bucket})
+    return HttpResponse(rows.bucket_row(project, bucket))
 
 
 @require_safe

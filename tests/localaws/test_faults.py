@@ -98,6 +98,7 @@ def test_clear_switches_all_off() -> None:
         {"fault": "delay", "service": "dynamodb", "seconds": 1},
         {"fault": "publishing", "drop": 1},
         {"fault": "hold", "status": "CREATE_IN_PROGRESS"},
+        {"fault": "skew", "seconds": 1},
     ):
         faults.control(wish)
     assert all(faults.shown().values())
