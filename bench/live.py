@@ -9,6 +9,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench import product
+from bench.quickdynamodb import quick_dynamodb
 from bench.report import Report, percentile
 from portal.launcher import Launcher
 from tests.browser.chromium import find
@@ -36,7 +37,7 @@ def run(launcher: Launcher, report: Report) -> None:
     report.title(f"Event to pixel, {PAGES} pages open")
     scene = _scene()
     chromium = find()
-    with sync_playwright() as playwright:
+    with quick_dynamodb(launcher), sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(chromium.executable), args=["--no-sandbox"], env=chromium.environment()
         )

@@ -5,40 +5,25 @@ import statistics
 import time
 from collections.abc import Callable
 
-from botocore.credentials import Credentials
-
 from bench import product
-from bench.quickdynamodb import QuickDynamoDB, quick_dynamodb
+from bench.quickdynamodb import SECONDS, QuickDynamoDB, quick_dynamodb
 from bench.report import Report, percentile
 from portal.launcher import Launcher
 
 FEW, MANY = 50, 2_000
 REQUESTS = 400
 WARM_UP = 20
-DYNAMODB_SECONDS = 0.004
 
 
 def run(launcher: Launcher, report: Report) -> None:
     """Measure the page for 50 and 2,000 buckets in turn, so that noise meets both alike."""
-    report.title(f"Bucket list on daphne, DynamoDB {DYNAMODB_SECONDS * 1000:.0f} ms, session and sign-in included")
+    report.title(f"Bucket list on daphne, DynamoDB {SECONDS * 1000:.0f} ms, session and sign-in included")
     # The rows made here stand for no stacks: nobody shall compare them meanwhile.
     launcher.stop_child("worker")
     few, many = _project(FEW), _project(MANY)
-    environment = launcher.environment()
-    keys = Credentials(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
-    with quick_dynamodb(launcher.aws_port, keys, environment["AWS_DEFAULT_REGION"]) as (dynamodb, port):
-        launcher.settings["AWS_ENDPOINT_URL_DYNAMODB"] = f"http://127.0.0.1:{port}"
-        _restart_web(launcher)
+    with quick_dynamodb(launcher) as dynamodb:
         _measure(launcher, report, dynamodb, few, many)
-    del launcher.settings["AWS_ENDPOINT_URL_DYNAMODB"]
-    _restart_web(launcher)
     launcher.start_worker()
-
-
-def _restart_web(launcher: Launcher) -> None:
-    launcher.stop_child("web")
-    launcher.start_web()
-    launcher.wait_for_web()
 
 
 def _measure(launcher: Launcher, report: Report, dynamodb: QuickDynamoDB, few: str, many: str) -> None:
@@ -49,7 +34,7 @@ def _measure(launcher: Launcher, report: Report, dynamodb: QuickDynamoDB, few: s
     for address in times:
         for _ in range(WARM_UP):
             get(address)
-    dynamodb.seconds, passed_on = DYNAMODB_SECONDS, dynamodb.passed_on
+    passed_on = dynamodb.passed_on
     for _ in range(REQUESTS):
         for address, taken in times.items():
             taken.append(get(address))

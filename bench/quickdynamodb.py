@@ -18,8 +18,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from portal.launcher import free_port
+from portal.launcher import Launcher, free_port
 
+SECONDS = 0.004
 READS = (b"GetItem", b"BatchGetItem", b"Query")
 HELD_BYTES = 16 * 1024 * 1024
 
@@ -31,7 +32,7 @@ class QuickDynamoDB:
     aws_port: int
     keys: Credentials
     region: str
-    seconds: float = 0.0
+    seconds: float = SECONDS
     held: dict[bytes, bytes] = field(default_factory=dict)
     asked: int = 0
     passed_on: int = 0
@@ -102,16 +103,28 @@ def _stop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 @contextmanager
-def quick_dynamodb(aws_port: int, keys: Credentials, region: str) -> Iterator[tuple[QuickDynamoDB, int]]:
-    """Serve one in a thread of its own; yield it and its port."""
-    proxy, port = QuickDynamoDB(aws_port, keys, region), free_port()
+def quick_dynamodb(launcher: Launcher) -> Iterator[QuickDynamoDB]:
+    """Serve one in a thread of its own and let a fresh web process use it meanwhile."""
+    environment = launcher.environment()
+    keys = Credentials(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
+    proxy, port = QuickDynamoDB(launcher.aws_port, keys, environment["AWS_DEFAULT_REGION"]), free_port()
     loop = asyncio.new_event_loop()
     loop.run_until_complete(asyncio.start_server(proxy.serve, "127.0.0.1", port))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    launcher.settings["AWS_ENDPOINT_URL_DYNAMODB"] = f"http://127.0.0.1:{port}"
     try:
-        yield proxy, port
+        _restart_web(launcher)
+        yield proxy
     finally:
+        del launcher.settings["AWS_ENDPOINT_URL_DYNAMODB"]
+        _restart_web(launcher)
         loop.call_soon_threadsafe(_stop, loop)
         thread.join(5)
         loop.close()
+
+
+def _restart_web(launcher: Launcher) -> None:
+    launcher.stop_child("web")
+    launcher.start_web()
+    launcher.wait_for_web()
