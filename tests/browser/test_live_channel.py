@@ -134,3 +134,11 @@ def test_who_leaves_a_project_is_cut_off_at_once(sign_in: Callable[..., Page]) -
     sam.click("input[type=submit]")
 
     expect(vera.get_by_role("heading", name="There is no such page")).to_be_visible(timeout=PATIENCE)
+
+    sam.goto("/admin/projects/membership/add/")
+    sam.select_option("#id_person", label="Vera Vogel")
+    sam.select_option("#id_project", label="Acme invoices")
+    sam.select_option("#id_role", label="Viewer")
+    sam.click("input[name=_save]")
+    vera.goto(BUCKETS)
+    wait_live(vera)

@@ -184,7 +184,7 @@ def clean(acme: Project, local_aws: LocalAWS) -> Iterator[None]:
 
 # The same examples each time, since they take seconds; more were run by hand when this was written.
 @settings(
-    max_examples=12,
+    max_examples=8,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
