@@ -5,7 +5,6 @@ each test gets a fresh database, fresh queues and an empty mirror.
 """
 
 import secrets
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,15 +42,8 @@ def onboard(slug: str, generation: int) -> Project:
         portal_run.queues.allow_topics()
         return project
     onboarding.vend(project)
-    stop = threading.Event()
-    # The self-test waits for its own events, so somebody must listen meanwhile.
-    listening = threading.Thread(target=portal_run.intake().run, args=(stop,), daemon=True)
-    listening.start()
-    try:
+    with portal_run.listening():  # the self-test waits for its own events
         onboarding.set_up(project)
-    finally:
-        stop.set()
-        listening.join(10)
     _standing[slug] = Onboarded(generation, project.account_id, project.external_id)
     return project
 
@@ -65,6 +57,13 @@ def portal(local_aws, transactional_db: None) -> Iterator[None]:
     portal_run.purge()
     yield
     portal_run.purge()
+
+
+@pytest.fixture
+def listening(portal: None) -> Iterator[None]:
+    """The intake runs beside the test, as in the web process."""
+    with portal_run.listening():
+        yield
 
 
 @pytest.fixture

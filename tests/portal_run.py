@@ -3,8 +3,10 @@
 Tests of operations use it to take messages one by one, lose them, double them, or stop half way.
 """
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 
@@ -16,7 +18,7 @@ from projects.actions.operations import operations_queue
 from projects.models import Operation
 
 PATIENCE_SECONDS = 20
-__all__ = ["hear_all", "intake", "purge", "queues", "ring_one", "settle", "take_bells", "until"]
+__all__ = ["hear_all", "intake", "listening", "purge", "queues", "ring_one", "settle", "take_bells", "until"]
 
 
 def purge() -> None:
@@ -51,6 +53,19 @@ def ring_one() -> bool:
 def intake() -> Intake:
     """Return an intake on the tests' queues."""
     return Intake(sqs.queue(settings.STACKPORT_EVENTS_QUEUE), sqs.queue(settings.STACKPORT_DEAD_LETTER_QUEUE))
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Run an intake beside the test meanwhile, as the web process does."""
+    stop = threading.Event()
+    thread = threading.Thread(target=intake().run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
 
 
 def hear_all() -> int:

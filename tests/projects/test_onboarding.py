@@ -1,9 +1,7 @@
 """An existing account is adopted: the link, what its administrator does with it, and the self-test."""
 
-import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,17 +22,6 @@ from tests import portal_run
 def adopted(portal: None) -> Project:
     """A project with an account in which nothing stands."""
     return onboarding.vend(Project(slug="adopted", name="Adopted", bucket_prefix="adopted", region="eu-west-1"))
-
-
-@pytest.fixture
-def listening(portal: None) -> Iterator[None]:
-    """The intake runs beside the test, as in the web process."""
-    stop = threading.Event()
-    thread = threading.Thread(target=portal_run.intake().run, args=(stop,), daemon=True)
-    thread.start()
-    yield
-    stop.set()
-    thread.join(10)
 
 
 def link_of(project: Project) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """Every line of the self-test fails when what it guards is broken, says what to change, and passes once it is mended."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
@@ -166,17 +165,6 @@ def test_a_deploy_role_outside_its_cage(
     finally:
         for policy, document in kept.items():
             client.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
-
-
-@pytest.fixture
-def listening(broken: Project) -> Iterator[None]:
-    """The intake runs beside the test, as in the web process."""
-    stop = threading.Event()
-    thread = threading.Thread(target=portal_run.intake().run, args=(stop,), daemon=True)
-    thread.start()
-    yield
-    stop.set()
-    thread.join(10)
 
 
 def test_events_that_do_not_come_back(
