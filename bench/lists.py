@@ -58,7 +58,8 @@ def _assert_same(project: object) -> None:
     from projects.models import Project
 
     assert isinstance(project, Project)
-    held = sorted(bucket.name for bucket in bucket_pages.page(project, bucket_pages.Query()).everything if bucket.stack)
+    page = bucket_pages.page(project, bucket_pages.Query())
+    held = sorted(name for name in page.names if page.bucket(name).stack)
     assert held == _read_everything(project), "the mirror and CloudFormation differ"
 
 

@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Collection as Keys
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -71,12 +71,11 @@ class _State:
     epoch: str
     head: Mapping[str, Any]
     rows: Mapping[str, Row]
-    orders: dict[tuple[str, bool], Sequence[str]] = field(default_factory=dict)
     derived: dict[str, Any] = field(default_factory=dict)
 
 
 class Snapshot:
-    """A partition's rows at one revision. Immutable; orders and derived values are computed once per revision.
+    """A partition's rows at one revision. Immutable; derived values are computed once per revision.
 
     `read_at` is when they were known to be the present ones, in seconds since the epoch; `current` is False for rows
     out of the process's memory.
@@ -112,14 +111,6 @@ class Snapshot:
     def rows(self) -> Mapping[str, Row]:
         """The rows by key."""
         return self._state.rows
-
-    def order(self, name: str, key: Callable[[Row], Any], *, reverse: bool = False) -> Sequence[str]:
-        """Return the keys sorted by `key`, computed once for this revision under `name`."""
-        found = self._state.orders.get((name, reverse))
-        if found is None:
-            found = sorted(self.rows, key=lambda row_key: key(self.rows[row_key]), reverse=reverse)
-            self._state.orders[(name, reverse)] = found
-        return found
 
     def derive(self, name: str, make: "Callable[[Snapshot], T]") -> T:
         """Return what `make` makes of this revision, computed once under `name`."""

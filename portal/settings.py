@@ -88,7 +88,6 @@ INSTALLED_APPS = [
     "django_structlog",
     "rules",
     "storages",
-    "tablericons",
     "template_partials",
 ]
 

@@ -5,8 +5,8 @@ Costs one small DynamoDB read when nothing changed, whatever the number of bucke
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Max, OuterRef, Subquery, Sum
@@ -133,9 +133,14 @@ class Page:
     buckets: list[Bucket]
     query: Query
     matching: int
-    everything: list[Bucket]
-    unread: int
+    names: Sequence[str]
+    bucket: Callable[[str], Bucket]
     snapshot: Snapshot
+
+    @property
+    def unread(self) -> int:
+        """How many buckets are known by name only."""
+        return index.unread(self.snapshot)
 
     @property
     def complete(self) -> bool:
@@ -155,12 +160,12 @@ class Page:
     @property
     def total(self) -> int:
         """How many buckets there are, whatever was asked for."""
-        return len(self.everything)
+        return len(self.names)
 
     @property
     def tones(self) -> Mapping[str, int]:
         """How many buckets are ready, at work and failed."""
-        return Counter(bucket.tone for bucket in self.everything)
+        return Counter(self.bucket(name).tone for name in self.names)
 
     @property
     def pages(self) -> int:
@@ -201,31 +206,31 @@ def page(project: Project, query: Query) -> Page:
     """Return one page of a project's buckets."""
     snapshot = mirror.shown(project)
     standing = index.buckets(snapshot)
-    by_id = {stack.stack_id: name for name, stack in standing.items()}
     operations = _operations(project)
     latest = operations.latest
-    names = [by_id[key] for key in index.order(snapshot, query.sort, descending=query.descending) if key in by_id]
     asked = [
         name
         for item, operation in latest.items()
         if (name := item.removeprefix(live.BUCKET)) not in standing and _is_shown(operation)
     ]
     # What is only asked for has no place in any order yet: it stands first, where its author looks for it.
-    everything = [
-        Bucket(name, standing.get(name), latest.get(live.bucket_item(name))) for name in [*sorted(asked), *names]
-    ]
-    found = [bucket for bucket in everything if _matches(bucket, query)]
+    names = [*sorted(asked), *index.order(snapshot, query.sort, descending=query.descending)]
+
+    def bucket(name: str) -> Bucket:
+        item = live.bucket_item(name)
+        return Bucket(name, standing.get(name), latest.get(item), operations.versions.get(item, 0))
+
+    # A list of thousands is mostly rows that nobody sees: only what a search must look into is made.
+    searched = query.search or query.state
+    found = [name for name in names if _matches(bucket(name), query)] if searched else names
     start = min((query.page - 1) * PAGE_SIZE, max(0, (len(found) - 1) // PAGE_SIZE * PAGE_SIZE))
     shown = Query(query.search, query.state, query.sort, query.descending, start // PAGE_SIZE + 1)
     return Page(
-        buckets=[
-            replace(bucket, operation_version=operations.versions.get(bucket.item, 0))
-            for bucket in found[start : start + PAGE_SIZE]
-        ],
+        buckets=[bucket(name) for name in found[start : start + PAGE_SIZE]],
         query=shown,
         matching=len(found),
-        everything=everything,
-        unread=sum(1 for stack in standing.values() if not stack.fingerprint),
+        names=names,
+        bucket=bucket,
         snapshot=snapshot,
     )
 

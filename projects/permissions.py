@@ -10,6 +10,12 @@ from people.models import Person
 from projects.models import Membership, Project, Role
 
 
+def remember_role(person: Person, project: Project) -> None:
+    """Keep the role that `visible_to` found with the project, so that a page asks once."""
+    if "role" in project.__dict__:
+        person.__dict__.setdefault("_roles", {})[project.pk] = project.__dict__["role"]
+
+
 def role_of(person: Person, project: Project) -> str | None:
     """Return the person's role in the project, remembered on the person for the length of a request."""
     known: dict[int, str | None] = person.__dict__.setdefault("_roles", {})

@@ -33,12 +33,12 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     """Projects, by who may see them."""
 
     def visible_to(self, person: "Person | AnonymousUser") -> "ProjectQuerySet":
-        """Return the projects that a person may open: their own, or all for staff and auditors."""
+        """Return the projects that a person may open: their own, with their `role`, or all for staff and auditors."""
         if not isinstance(person, Person) or not person.is_active:
             return self.none()
         if person.is_superuser or person.is_staff or person.is_auditor:
             return self
-        return self.filter(memberships__person=person)
+        return self.filter(memberships__person=person).annotate(role=models.F("memberships__role"))
 
 
 class Project(models.Model):

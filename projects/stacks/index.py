@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from dynamodb_cache.collections import Row, Snapshot
+from dynamodb_cache.collections import Snapshot
 from projects.stacks.mirror import MirroredStack
 from projects.stacks.naming import Kind
 
@@ -32,6 +32,11 @@ def _by_name(snapshot: Snapshot) -> Mapping[str, MirroredStack]:
     return found
 
 
+def unread(snapshot: Snapshot) -> int:
+    """Return how many buckets are known by name only."""
+    return snapshot.derive("unread", lambda held: sum(1 for stack in buckets(held).values() if not stack.fingerprint))
+
+
 def bucket_name_of(stack: MirroredStack) -> str:
     """Return a bucket's name; the stack's own while only that is known."""
     return stack.spec.name if stack.spec else stack.name
@@ -41,18 +46,19 @@ SORTS = ("name", "status", "changed", "owner")
 
 
 def order(snapshot: Snapshot, sort: str, *, descending: bool) -> Sequence[str]:
-    """Return the stack ids in an order that is computed once per revision."""
-    known = stacks(snapshot)
+    """Return the names of the buckets in an order that is computed once per revision."""
 
-    def key(row: Row) -> tuple[str, str]:
-        stack = known[row.key]
-        name = bucket_name_of(stack)
+    def key(named: tuple[str, MirroredStack]) -> tuple[str, str]:
+        name, stack = named
         if sort == "status":
             return stack.status.words, name
         if sort == "changed":
             return stack.updated_at, name
         if sort == "owner":
             return (stack.spec.owner if stack.spec else ""), name
-        return name, stack.stack_id
+        return name, ""
 
-    return snapshot.order(f"buckets:{sort}", key, reverse=descending)
+    def ordered(held: Snapshot) -> Sequence[str]:
+        return [name for name, _ in sorted(buckets(held).items(), key=key, reverse=descending)]
+
+    return snapshot.derive(f"order:{sort}:{descending}", ordered)

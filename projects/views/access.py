@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from people.models import Person
 from projects.errors import MirrorUnreachable
 from projects.models import Project
+from projects.permissions import remember_role
 
 View = Callable[..., HttpResponse]
 
@@ -27,7 +28,9 @@ def project_page(view: View) -> View:
 
     @wraps(view)
     def with_project(request: HttpRequest, slug: str, **named: Any) -> HttpResponse:
-        project = get_object_or_404(Project.objects.visible_to(person_of(request)), slug=slug)
+        person = person_of(request)
+        project = get_object_or_404(Project.objects.visible_to(person), slug=slug)
+        remember_role(person, project)
         try:
             return view(request, project, **named)
         except MirrorUnreachable as error:
