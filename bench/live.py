@@ -17,6 +17,7 @@ from tests.notifications.bodies import text
 
 PAGES = 10
 ROUNDS = 10
+QUIET_SECONDS = 1.0  # so that each event is measured alone
 LABEL = "invoices"
 # Notes when the row's words change. Its clock is the machine's, like ours.
 WATCH = """
@@ -112,5 +113,7 @@ def _measure(pages: list[Page], scene: Scene) -> tuple[list[float], list[float]]
     begins, ends = [], []
     for _ in range(ROUNDS):
         begins += publish("UPDATE_IN_PROGRESS", "Being changed")
+        time.sleep(QUIET_SECONDS)
         ends += publish("UPDATE_COMPLETE", "Ready")
+        time.sleep(QUIET_SECONDS)
     return begins, ends

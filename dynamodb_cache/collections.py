@@ -47,14 +47,6 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
-    """What came of a write: accepted, or refused as old news. `row` is what stands now; None for a tombstone."""
-
-    accepted: bool
-    row: Row | None
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """What stands of a key: the order of its newest news, "" when nothing was ever heard, and no row when it is gone."""
 
@@ -247,20 +239,16 @@ class Partition:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def put(self, key: str, document: Mapping[str, Any], *, observed_at: str) -> Put:
-        """Write a row unless what stands is as new or newer. Raises ForeignRow, DocumentTooLarge, Contended."""
-        accepted = self._write([_Write(key, observed_at, document)])
-        return self._outcome(key, accepted=bool(accepted))
+    def put(self, key: str, document: Mapping[str, Any], *, observed_at: str) -> bool:
+        """Write a row; False when what stands is as new or newer. Raises ForeignRow, DocumentTooLarge, Contended."""
+        return bool(self._write([_Write(key, observed_at, document)]))
 
-    def delete(self, key: str, *, observed_at: str) -> Put:
-        """Leave a tombstone that refuses older news for seven days. Raises ForeignRow, Contended."""
-        accepted = self._write([_Write(key, observed_at, None)])
+    def delete(self, key: str, *, observed_at: str) -> bool:
+        """Leave a tombstone that refuses older news for seven days; False as in `put`. Raises ForeignRow, Contended."""
+        accepted = bool(self._write([_Write(key, observed_at, None)]))
         if accepted:
             self._collection.call("delete_item", TableName=self._collection.table, Key=self._place(f"doc#{key}"))
-        return self._outcome(key, accepted=bool(accepted))
-
-    def _outcome(self, key: str, *, accepted: bool) -> Put:
-        return Put(accepted, self.get(key))
+        return accepted
 
     def put_many(self, rows: Iterable[tuple[str, Mapping[str, Any], str]]) -> int:
         """Write rows (key, document, order), many to a transaction; return how many were no old news."""

@@ -1,9 +1,9 @@
 """Tell open pages that something has a newer version.
 
 In the web process `bind` names daphne's loop, and signals go onto it: a push from another loop reaches browsers up to
-0.8 s late. Signals of one item coalesce to the latest, and all of one topic travel as one message of the layer, since
-the in-memory layer drops the newest beyond 100. A process without a loop (worker, command) announces through the
-events queue instead.
+0.8 s late. After a quiet time a signal goes at once. Within a window after it, signals of one item coalesce to the
+latest, and all of one topic travel as one message of the layer, since the in-memory layer drops the newest beyond
+100. A process without a loop (worker, command) announces through the events queue instead.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ class _Outbox:
         self._waiting: dict[tuple[str, str], dict[str, Any]] = {}
         self._lock = threading.Lock()
         self._flushing = False
+        self._sent_at = -WINDOW_SECONDS  # by the loop's clock
 
     def put(self, signal: dict[str, Any]) -> None:
         """Keep a signal unless a newer one of the item waits; schedule the sending."""
@@ -56,10 +57,13 @@ class _Outbox:
     def forget(self) -> None:
         """Drop what waits: it belongs to a loop that is gone."""
         with self._lock:
-            self._waiting, self._flushing = {}, False
+            self._waiting, self._flushing, self._sent_at = {}, False, -WINDOW_SECONDS
 
     async def _flush(self) -> None:
-        await asyncio.sleep(WINDOW_SECONDS)
+        clock = asyncio.get_running_loop().time
+        if (quiet := clock() - self._sent_at) < WINDOW_SECONDS:
+            await asyncio.sleep(WINDOW_SECONDS - quiet)
+        self._sent_at = clock()
         with self._lock:
             signals, self._waiting, self._flushing = list(self._waiting.values()), {}, False
         by_topic: dict[str, list[dict[str, Any]]] = defaultdict(list)

@@ -44,21 +44,34 @@ def on_stack_event(sender: object, *, event: StackEvent, **_: Any) -> None:
     project = Project.objects.filter(account_id=event.account_id).first()
     if project is None:
         return
-    mirror.keep_event(project, event)
-    if not event.is_stack:
+    if event.is_stack:
+        hear_stack(project, event)
+    else:
         announce_progress(project, event)
-        return
-    mirror.apply_event(project, event)
-    status = parse(event.status)
-    if status.settled:
-        reading.read_again(project, event.stack_id)
+    mirror.keep_event(project, event)  # last, since nobody waits for it
+
+
+def hear_stack(project: Project, event: StackEvent) -> None:
+    """Show the status that an event tells of at once; when the stack settled, read it and ring its operations."""
+    news = mirror.apply_event(project, event)
     running = running_on(project, event.stack_id)
+    settled = parse(event.status).settled
+    if news or not settled:
+        announce_stack(project, event.stack_id, running)
+    if not settled:
+        return
+    reading.read_again(project, event.stack_id)
     for operation in running:
-        if status.settled:
-            operations.ring(operation.pk)
+        operations.ring(operation.pk)
+    announce_stack(project, event.stack_id, running)
+
+
+def announce_stack(project: Project, stack_id: str, running: list[Operation]) -> None:
+    """Tell open pages about the targets of what runs on a stack, else about its bucket, whoever changed it."""
+    for operation in running:
         live.announce_target(project, operation.target)
     if not running:
-        reading.announce(project, event.stack_id)
+        reading.announce(project, stack_id)
 
 
 def on_malformed(sender: object, *, topic_arn: str, stack_id: str | None, **_: Any) -> None:

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from aws.cloudformation import Stack, StackSummary
-from dynamodb_cache.collections import Collection, Partition, Put, Row, Snapshot, Standing
+from dynamodb_cache.collections import Collection, Partition, Row, Snapshot, Standing
 from dynamodb_cache.errors import DynamoDBCacheError
 from notifications.events import StackEvent
 from projects.errors import MirrorUnreachable
@@ -150,7 +150,7 @@ def apply_event(project: Project, event: StackEvent) -> bool:
         else MirroredStack(event.stack_id, event.stack_name, kind, status, created_at=_iso(event.at))
     )
     heard = replace(known, status=status, reason=event.reason, updated_at=_iso(event.at))
-    return mine.put(event.stack_id, heard.document(), observed_at=order).accepted
+    return mine.put(event.stack_id, heard.document(), observed_at=order)
 
 
 def standing(project: Project, stack_id: str) -> Standing:
@@ -235,8 +235,11 @@ def named(summary: StackSummary) -> tuple[str, dict[str, Any], str]:
     )
 
 
-def forget(project: Project, stack_id: str, *, observed: str) -> Put:
-    """Drop a stack that CloudFormation no longer has; `observed` is the order of the row that was compared."""
+def forget(project: Project, stack_id: str, *, observed: str) -> bool:
+    """Drop a stack that CloudFormation no longer has; False when there is newer news.
+
+    `observed` is the order of the row that was compared.
+    """
     return partition(project).delete(stack_id, observed_at=observed + "x")
 
 

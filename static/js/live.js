@@ -116,7 +116,7 @@
     setTimeout(() => {
       delete element.dataset.livePending;
       if (element.isConnected) window.htmx.trigger(element, element.dataset.liveList ? "live:reload" : "live:changed");
-    }, 60 + Math.random() * 60);
+    }, 10 + Math.random() * 30);
   };
 
   const announce = (item) => {
