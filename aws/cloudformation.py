@@ -142,7 +142,7 @@ class Stacks:
             TemplateBody=body,
             ClientRequestToken=token,
             OnFailure="ROLLBACK",
-            Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
+            Tags=_tags(tags),
             **self._submit(resource_types),
         )
         return str(answer["StackId"])
@@ -210,9 +210,16 @@ class Stacks:
         return str(answer["TemplateBody"])
 
     def create_change_set(
-        self, stack_id: str, name: str, body: str, *, token: str, resource_types: Sequence[str]
+        self,
+        stack_id: str,
+        name: str,
+        body: str,
+        *,
+        token: str,
+        resource_types: Sequence[str],
+        tags: Mapping[str, str] | None = None,
     ) -> str:
-        """Ask for a change set of an existing stack; return its id."""
+        """Ask for a change set of an existing stack; return its id. Without `tags` the stack keeps those that it has."""
         answer = self._call(
             "create_change_set",
             "write",
@@ -221,6 +228,7 @@ class Stacks:
             ChangeSetType="UPDATE",
             TemplateBody=body,
             ClientToken=token,
+            **({} if tags is None else {"Tags": _tags(tags)}),
             **self._submit(resource_types),
         )
         return str(answer["Id"])
@@ -295,3 +303,7 @@ def _change(row: Mapping[str, Any]) -> Change:
         policy_action=row.get("PolicyAction"),
         scope=tuple(row.get("Scope", [])),
     )
+
+
+def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

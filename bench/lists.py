@@ -59,7 +59,7 @@ def _assert_same(project: object) -> None:
 
     assert isinstance(project, Project)
     page = bucket_pages.page(project, bucket_pages.Query())
-    held = sorted(name for name in page.names if page.bucket(name).stack)
+    held = sorted(name for name in page.listing.names if page.listing.bucket(name).stack)
     assert held == _read_everything(project), "the mirror and CloudFormation differ"
 
 
@@ -70,7 +70,7 @@ def _grow(project: object, size: int) -> None:
     from projects.stacks.naming import Kind, bucket_name, stack_name
     from projects.stacks.spec import BucketSpec
     from projects.stacks.status import parse
-    from projects.stacks.steps.create import tags_of
+    from projects.stacks.steps.common import tags_of
     from projects.stacks.templates import RESOURCE_TYPES, body, render
 
     assert isinstance(project, Project)

@@ -5,20 +5,22 @@ Costs one small DynamoDB read when nothing changed, whatever the number of bucke
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Count, Max, OuterRef, Subquery, Sum
+from django.db.models import Count, Max, OuterRef, Q, Subquery, Sum
 
 from dynamodb_cache.collections import Snapshot
 from projects import live
 from projects.models import Action, Operation, Project, State
+from projects.models.operation import OPEN_STATES
 from projects.stacks import index, mirror
 from projects.stacks.mirror import MirroredStack
 from projects.stacks.spec import BucketSpec
 
 PAGE_SIZE = 50
+PAGE_DIGITS = 5
 PROJECTS_HELD = 256
 STATES = {"ready": "Ready", "busy": "At work", "failed": "Failed"}
 _DOING = {Action.CREATE: "being created", Action.CHANGE: "being changed", Action.DELETE: "being deleted"}
@@ -122,7 +124,23 @@ class Query:
             state=state if state in STATES else "",
             sort=sort.removeprefix("-") if sort.removeprefix("-") in index.SORTS else "name",
             descending=sort.startswith("-"),
-            page=int(page) if page.isdecimal() and 0 < int(page) < 100_000 else 1,
+            page=max(1, int(page)) if page.isdecimal() and len(page) <= PAGE_DIGITS else 1,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Every bucket that pages show, in an order. A bucket is made only when asked for: most of a list nobody sees."""
+
+    names: Sequence[str]
+    standing: Mapping[str, MirroredStack]
+    operations: "_Operations"
+
+    def bucket(self, name: str) -> Bucket:
+        """Return one of them."""
+        item = live.bucket_item(name)
+        return Bucket(
+            name, self.standing.get(name), self.operations.shown.get(item), self.operations.versions.get(item, 0)
         )
 
 
@@ -133,8 +151,7 @@ class Page:
     buckets: list[Bucket]
     query: Query
     matching: int
-    names: Sequence[str]
-    bucket: Callable[[str], Bucket]
+    listing: Listing
     snapshot: Snapshot
 
     @property
@@ -160,12 +177,12 @@ class Page:
     @property
     def total(self) -> int:
         """How many buckets there are, whatever was asked for."""
-        return len(self.names)
+        return len(self.listing.names)
 
     @property
     def tones(self) -> Mapping[str, int]:
         """How many buckets are ready, at work and failed."""
-        return Counter(self.bucket(name).tone for name in self.names)
+        return Counter(self.listing.bucket(name).tone for name in self.listing.names)
 
     @property
     def pages(self) -> int:
@@ -187,10 +204,11 @@ def find(project: Project, name: str) -> Bucket | None:
     """Return a bucket by its name, also one that is only asked for; None when there is neither."""
     snapshot = mirror.shown(project)
     stack = index.buckets(snapshot).get(name)
-    operation = live.latest_operation(project, live.bucket_item(name))
+    item = live.bucket_item(name)
+    operation = live.shown_operation(project, item)
     if stack is None and (operation is None or not _is_shown(operation)):
         return None
-    return Bucket(name, stack, operation, operation.version if operation else 0, _as_of(snapshot))
+    return Bucket(name, stack, operation, live.target_version(project, item), _as_of(snapshot))
 
 
 def _as_of(snapshot: Snapshot) -> float | None:
@@ -202,45 +220,42 @@ def _is_shown(operation: Operation) -> bool:
     return operation.action == Action.CREATE and operation.state in {State.WAITING, State.RUNNING, State.FAILED}
 
 
-def page(project: Project, query: Query) -> Page:
-    """Return one page of a project's buckets."""
-    snapshot = mirror.shown(project)
+def listing(project: Project, snapshot: Snapshot, *, sort: str = "name", descending: bool = False) -> Listing:
+    """Return every bucket that pages show: what stands, and what is asked for or could not be made."""
     standing = index.buckets(snapshot)
     operations = _operations(project)
-    latest = operations.latest
     asked = [
         name
-        for item, operation in latest.items()
+        for item, operation in operations.shown.items()
         if (name := item.removeprefix(live.BUCKET)) not in standing and _is_shown(operation)
     ]
     # What is only asked for has no place in any order yet: it stands first, where its author looks for it.
-    names = [*sorted(asked), *index.order(snapshot, query.sort, descending=query.descending)]
+    return Listing([*sorted(asked), *index.order(snapshot, sort, descending=descending)], standing, operations)
 
-    def bucket(name: str) -> Bucket:
-        item = live.bucket_item(name)
-        return Bucket(name, standing.get(name), latest.get(item), operations.versions.get(item, 0))
 
-    # A list of thousands is mostly rows that nobody sees: only what a search must look into is made.
+def page(project: Project, query: Query) -> Page:
+    """Return one page of a project's buckets."""
+    snapshot = mirror.shown(project)
+    all_of_it = listing(project, snapshot, sort=query.sort, descending=query.descending)
     searched = query.search or query.state
-    found = [name for name in names if _matches(bucket(name), query)] if searched else names
+    names = all_of_it.names
+    found = [name for name in names if _matches(all_of_it.bucket(name), query)] if searched else names
     start = min((query.page - 1) * PAGE_SIZE, max(0, (len(found) - 1) // PAGE_SIZE * PAGE_SIZE))
-    shown = Query(query.search, query.state, query.sort, query.descending, start // PAGE_SIZE + 1)
     return Page(
-        buckets=[bucket(name) for name in found[start : start + PAGE_SIZE]],
-        query=shown,
+        buckets=[all_of_it.bucket(name) for name in found[start : start + PAGE_SIZE]],
+        query=replace(query, page=start // PAGE_SIZE + 1),
         matching=len(found),
-        names=names,
-        bucket=bucket,
+        listing=all_of_it,
         snapshot=snapshot,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Operations:
-    """A project's operations as a list needs them: by target, the latest that is open or failed, and every version."""
+    """A project's operations as a list needs them: by target, the one that is shown, and every version."""
 
     stamp: tuple[object, ...]
-    latest: Mapping[str, Operation]
+    shown: Mapping[str, Operation]  # open ones, and failures that nothing came after
     versions: Mapping[str, int]
 
 
@@ -258,12 +273,11 @@ def _operations(project: Project) -> _Operations:
         return held
     targets = rows.filter(target__startswith=live.BUCKET)
     newest = Operation.objects.filter(project=project, target=OuterRef("target")).order_by("-version").values("pk")[:1]
-    mattering = targets.filter(state__in=(State.WAITING, State.RUNNING, State.FAILED), pk=Subquery(newest))
-    found = _Operations(
-        stamp,
-        {operation.target: operation for operation in mattering.select_related("author", "project")},
-        dict(targets.order_by().values_list("target").annotate(Max("version"))),
-    )
+    mattering = targets.filter(Q(state__in=OPEN_STATES) | Q(state=State.FAILED, pk=Subquery(newest)))
+    shown: dict[str, Operation] = {}
+    for operation in mattering.shown_first().select_related("author", "project"):
+        shown.setdefault(operation.target, operation)
+    found = _Operations(stamp, shown, dict(targets.order_by().values_list("target").annotate(Max("version"))))
     with _held_lock:
         _held[project.pk] = found
         _held.move_to_end(project.pk)

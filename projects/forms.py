@@ -7,7 +7,7 @@ from django import forms
 
 from projects.models import Membership, Project
 from projects.stacks.naming import bucket_name, label_limit
-from projects.stacks.spec import PURPOSE_MAXIMUM, VERSIONS_DAYS, BucketSpec, Retention
+from projects.stacks.spec import PURPOSE_MAXIMUM, VERSIONS_DAYS, BucketSpec, InvalidSpec, Retention
 
 _VERSIONS_WORDS = {7: "a week", 30: "30 days", 90: "90 days", 365: "a year"}
 REASON_MAXIMUM = 300
@@ -28,6 +28,10 @@ class KeyedForm(forms.Form):
         required=False,
         help_text="Shown beside the change, such as a ticket number.",
     )
+
+    def renew(self, **hidden: str) -> None:
+        """Let the form as it is shown again be sent as a new one; `hidden` fields get new values too."""
+        self.data = {**self.data.dict(), "request_key": new_request_key(), **hidden}  # type: ignore[attr-defined]
 
 
 class BucketForm(KeyedForm):
@@ -67,6 +71,7 @@ class BucketForm(KeyedForm):
         super().__init__(*args, **kwargs)
         self.project = project
         self.standing = standing
+        self.based_on: BucketSpec | None = standing  # what the form was rendered from
         limit = label_limit(project.bucket_prefix, project.account_id, project.region)
         self.fields["label"].widget.attrs["maxlength"] = limit
         owners = [
@@ -106,6 +111,8 @@ class BucketForm(KeyedForm):
     def clean(self) -> dict[str, Any]:
         """Judge the whole by the spec's own rules and put each problem at its field."""
         cleaned: dict[str, Any] = super().clean() or {}
+        if self.standing is not None and "before" in cleaned:
+            self._judge_before(cleaned["before"], self.standing)
         if not self.errors:
             problems = self.spec().validate()
             if "label" in problems:
@@ -133,10 +140,14 @@ class BucketForm(KeyedForm):
             tags=data["tags"],
         )
 
-    def based_on(self) -> BucketSpec | None:
-        """Return the spec that the form was rendered from."""
-        before = self.cleaned_data.get("before")
-        return BucketSpec.from_document(before) if before else self.standing
+    def _judge_before(self, before: Any, standing: BucketSpec) -> None:
+        """Read what the form was rendered from: it came from the browser, so it may be anything."""
+        try:
+            self.based_on = BucketSpec.from_document(before) if before else standing
+        except InvalidSpec:
+            self.based_on = None
+        if self.based_on is None or (self.based_on.name, self.based_on.label) != (standing.name, standing.label):
+            self.add_error(None, "The form was sent incomplete. Open it again from the bucket's page.")
 
 
 class DeleteForm(KeyedForm):

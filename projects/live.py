@@ -7,12 +7,16 @@ after a rebuild of the mirror, and grows whenever either changes.
 import re
 from datetime import datetime
 
+from django.db.models import Max
+
 from notifications import push
 from projects.models import Action, Operation, Project
+from projects.models.operation import OperationQuerySet
 from projects.stacks import index, mirror
 from projects.stacks.mirror import MirroredStack
 
 BUCKET = "bucket:"
+MOVED_AT_ONCE = 3  # one settles, the next one starts, a third is cancelled
 _ORDER = re.compile(r"(?P<moment>\d{4}-\d\d-\d\dT[\d:.]+Z)#(?P<rank>\d+)(?P<reading>\D?)")
 
 
@@ -41,14 +45,19 @@ def bucket_item(name: str) -> str:
     return BUCKET + name
 
 
-def latest_operation(project: Project, target: str) -> Operation | None:
-    """Return the operation that pages show for a target: the newest change of any."""
-    return (
-        Operation.objects.filter(project=project, target=target)
-        .select_related("author", "project")
-        .order_by("-version")
-        .first()
-    )
+def shown_operation(project: Project, target: str) -> Operation | None:
+    """Return the operation that pages show for a target: what runs, else what waits first, else the newest."""
+    return of_target(project, target).shown_first().select_related("author", "project").first()
+
+
+def of_target(project: Project, target: str) -> OperationQuerySet:
+    """Return the operations of a target."""
+    return Operation.objects.filter(project=project, target=target)
+
+
+def target_version(project: Project, target: str) -> int:
+    """Return the version of the operation of a target that moved last; 0 when there is none."""
+    return of_target(project, target).aggregate(latest=Max("version"))["latest"] or 0
 
 
 def find_bucket(project: Project, name: str) -> MirroredStack | None:
@@ -57,13 +66,13 @@ def find_bucket(project: Project, name: str) -> MirroredStack | None:
 
 
 def announce_target(project: Project, target: str) -> None:
-    """Tell every open page of the project that a target and its latest operation changed."""
-    operation = latest_operation(project, target)
+    """Tell every open page of the project that a target changed, and which of its operations moved last."""
+    moved = list(of_target(project, target).order_by("-version")[:MOVED_AT_ONCE])
     stack = find_bucket(project, target.removeprefix(BUCKET))
-    version = bucket_version(stack, operation.version if operation else 0)
-    created = operation.created_at if operation and operation.action == Action.CREATE else None
-    push.publish(project.topic, target, version=version, born=born(stack, created))
-    if operation:
+    version = bucket_version(stack, moved[0].version if moved else 0)
+    asked_at = next((one.created_at for one in moved if one.action == Action.CREATE), None)
+    push.publish(project.topic, target, version=version, born=born(stack, asked_at))
+    for operation in moved:
         push.publish(project.topic, operation.live_item, version=operation.version)
 
 

@@ -4,13 +4,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Count, Max, Q
-
 from people.models import Person
-from projects import live
+from projects import bucket_pages, live
 from projects.models import Action, Operation, Project
-from projects.models.operation import OPEN_STATES
-from projects.stacks import index, mirror
+from projects.stacks import mirror
 
 SEEN = "*"  # under this name a list tells when it was rendered, in milliseconds
 
@@ -31,27 +28,16 @@ class ProjectTopic:
 
 
 def _differences(project: Project, have: Mapping[str, int]) -> list[dict[str, Any]]:
-    standing = index.buckets(mirror.snapshot(project))
-    asked = {
-        found["target"]: found
-        for found in Operation.objects.filter(project=project)
-        .values("target")
-        .annotate(
-            version=Max("version"),
-            running=Count("pk", filter=Q(state__in=OPEN_STATES)),
-            asked_at=Max("created_at", filter=Q(action=Action.CREATE, state__in=OPEN_STATES)),
-        )
-    }
+    listing = bucket_pages.listing(project, mirror.snapshot(project))
     changed = []
-    items = {live.bucket_item(name) for name in standing} | {item for item, found in asked.items() if found["running"]}
-    for item in items:
-        stack = standing.get(item.removeprefix(live.BUCKET))
-        found: Mapping[str, Any] = asked.get(item, {})
-        version = live.bucket_version(stack, found.get("version", 0))
-        born = live.born(stack, found.get("asked_at"))
+    items = set()
+    for bucket in map(listing.bucket, listing.names):
+        items.add(bucket.item)
+        asked = bucket.operation if bucket.operation and bucket.operation.action == Action.CREATE else None
+        born = live.born(bucket.stack, asked.created_at if asked else None)
         # A page knows of others too, which it does not show; only what came to be since is news to it.
-        if have[item] != version if item in have else born > have.get(SEEN, sys.maxsize):
-            changed.append({"item": item, "version": version, "born": born})
+        if have[bucket.item] != bucket.version if bucket.item in have else born > have.get(SEEN, sys.maxsize):
+            changed.append({"item": bucket.item, "version": bucket.version, "born": born})
     gone = [{"item": item, "gone": True} for item in have if item.startswith(live.BUCKET) and item not in items]
     return changed + gone + _operations(project, have)
 

@@ -26,6 +26,8 @@ from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome,
 logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 20  # a stack that says nothing for so long is read again
+FAULTS_AT_MOST = 4
+FAULT_SECONDS = 5
 _PASSING = (Throttled, RateLimited, Unreachable, ExpiredCredentials, StackBusy)
 
 
@@ -77,9 +79,30 @@ def run_step(operation_id: UUID) -> None:
         return
     OperationStep.objects.get_or_create(operation=held.operation, attempt=held.attempt, name=held.step)
     try:
-        advance(held, take(held))
+        advance(held, _outcome(held))
     except LostClaim as lost:
         logger.warning("step given up: %s", lost)
+
+
+def _outcome(held: Claim) -> Outcome:
+    """Take the step; a fault of the portal itself is tried again, and after some tries told in words.
+
+    Else the operation would run for ever, and everything behind it would wait.
+    """
+    try:
+        return take(held)
+    except LostClaim:
+        raise
+    except Exception as fault:
+        faults = held.operation.faults + 1
+        logger.exception("step met a fault: operation=%s step=%s faults=%d", held.operation.pk, held.step, faults)
+        held.save(faults=faults)
+        if faults < FAULTS_AT_MOST:
+            return LookAgain(FAULT_SECONDS * faults, "The portal met a fault of its own; it tries again.")
+        return Failed(
+            f"The portal itself failed here ({type(fault).__name__}), {faults} times. What AWS has done so far stands "
+            "as it is. Staff finds the fault in the log under this operation's number; after that, try again."
+        )
 
 
 def take(held: Claim) -> Outcome:

@@ -1,6 +1,6 @@
 """Ask for buckets to be made, changed and deleted. Every rule that a form or the API must keep stands here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import IntegrityError
@@ -8,8 +8,8 @@ from django.db import IntegrityError
 from people.models import Person
 from projects import live
 from projects.actions import operations
-from projects.errors import BucketBeingDeleted, BucketGone, NameTaken, NothingChanged, ProjectNotReady
-from projects.models import Action, Operation, Project, ProjectState
+from projects.errors import BucketBeingDeleted, BucketGone, NameTaken, NothingChanged
+from projects.models import Action, Operation, Project
 from projects.stacks.mirror import MirroredStack
 from projects.stacks.spec import BucketSpec
 
@@ -21,13 +21,6 @@ class Asker:
     person: Person
     request_key: str
     reason: str = ""
-
-
-def _ready(project: Project) -> None:
-    if project.state == ProjectState.FROZEN:
-        raise ProjectNotReady(f"Staff has frozen this project: {project.frozen_reason or 'no reason given'}.")
-    if project.state != ProjectState.ACTIVE:
-        raise ProjectNotReady("The project's AWS account is still being set up. Staff finishes that first.")
 
 
 def taken_by(project: Project, name: str) -> str:
@@ -42,16 +35,16 @@ def taken_by(project: Project, name: str) -> str:
 
 
 def create(project: Project, spec: BucketSpec, *, by: Asker) -> Operation:
-    """Ask for a new bucket; a worker builds its stack. Raises NameTaken, ProjectNotReady."""
-    repeated = Operation.objects.filter(request_key=by.request_key, project=project).first()
-    if repeated:
+    """Ask for a new bucket; a worker builds its stack. Raises NameTaken, ProjectNotReady, FormUsed."""
+    asked = _request(Action.CREATE, spec.name, by, after=spec.to_document())
+    if (repeated := operations.repeated(project, asked)) is not None:
         return repeated
-    _ready(project)
+    operations.expect_open(project)
     held = taken_by(project, spec.name)
     if held:
         raise NameTaken(held)
     try:
-        return _request(project, Action.CREATE, spec.name, by, after=spec.to_document())
+        return operations.request(project, asked)
     except IntegrityError as error:
         # Two managers sent the same name in the same moment: the database let one through.
         raise NameTaken(taken_by(project, spec.name)) from error
@@ -68,50 +61,44 @@ def _standing(project: Project, name: str) -> MirroredStack:
 
 
 def change(project: Project, before: BucketSpec, after: BucketSpec, base_fingerprint: str, *, by: Asker) -> Operation:
-    """Ask for a change from the state that the form showed. Raises BucketGone, BucketBeingDeleted, NothingChanged."""
-    repeated = Operation.objects.filter(request_key=by.request_key, project=project).first()
-    if repeated:
-        return repeated
-    _ready(project)
-    stack = _standing(project, before.name)
-    if before == after:
-        raise NothingChanged("Nothing is different from what stands now.")
-    return _request(
-        project,
+    """Ask for a change from the state that the form showed.
+
+    Raises BucketGone, BucketBeingDeleted, NothingChanged, ProjectNotReady, FormUsed.
+    """
+    asked = _request(
         Action.CHANGE,
         before.name,
         by,
         before=before.to_document(),
         after=after.to_document(),
         base_fingerprint=base_fingerprint,
-        stack=stack,
     )
+    if (repeated := operations.repeated(project, asked)) is not None:
+        return repeated
+    operations.expect_open(project)
+    stack = _standing(project, before.name)
+    if before == after:
+        raise NothingChanged("Nothing is different from what stands now.")
+    return operations.request(project, replace(asked, stack_id=stack.stack_id, stack_name=stack.name))
 
 
 def delete(project: Project, name: str, *, by: Asker) -> Operation:
-    """Ask for an empty bucket to be deleted. Raises BucketGone, BucketBeingDeleted, ProjectNotReady."""
-    repeated = Operation.objects.filter(request_key=by.request_key, project=project).first()
-    if repeated:
+    """Ask for an empty bucket to be deleted. Raises BucketGone, BucketBeingDeleted, ProjectNotReady, FormUsed."""
+    asked = _request(Action.DELETE, name, by)
+    if (repeated := operations.repeated(project, asked)) is not None:
         return repeated
-    _ready(project)
+    operations.expect_open(project)
     stack = _standing(project, name)
     before = stack.spec.to_document() if stack.spec else None
-    return _request(project, Action.DELETE, name, by, before=before, stack=stack)
+    return operations.request(project, replace(asked, before=before, stack_id=stack.stack_id, stack_name=stack.name))
 
 
-def _request(
-    project: Project, action: Action, name: str, by: Asker, *, stack: MirroredStack | None = None, **fields: Any
-) -> Operation:
-    return operations.request(
-        project,
-        operations.Request(
-            action=action,
-            target=live.bucket_item(name),
-            author=by.person,
-            request_key=by.request_key,
-            reason=by.reason,
-            stack_id=stack.stack_id if stack else "",
-            stack_name=stack.name if stack else "",
-            **fields,
-        ),
+def _request(action: Action, name: str, by: Asker, **fields: Any) -> operations.Request:
+    return operations.Request(
+        action=action,
+        target=live.bucket_item(name),
+        author=by.person,
+        request_key=by.request_key,
+        reason=by.reason,
+        **fields,
     )

@@ -3,6 +3,7 @@
 The row decides; a message on the operations queue only says "look at this row" (DESIGN P4).
 """
 
+import hashlib
 import json
 import logging
 import time
@@ -21,8 +22,9 @@ from aws import sqs
 from aws.errors import AWSError
 from people.models import Person
 from projects import live
-from projects.errors import FormUsed, NotCancellable, NotRetryable
+from projects.errors import FormUsed, NotCancellable, NotRetryable, ProjectNotReady
 from projects.models import Action, Operation, OperationStep, Project, State
+from projects.stacks.changes import conflict_words, conflicts
 from projects.stacks.steps import first_step
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,12 @@ class Request:
     stack_name: str = ""
     depends_on: Operation | None = None
 
+    @property
+    def digest(self) -> str:
+        """What was asked for, as a SHA-256: two of one form are the same click when this is the same."""
+        content = [self.action, self.target, self.before if self.action == Action.CHANGE else None, self.after]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
 
 def _above_target(project: Project, target: str) -> int:
     """Return a version above every operation of the target: milliseconds of now, or one more when the clock lags."""
@@ -56,11 +64,39 @@ def bumped(at_least: int = 0) -> Greatest:
     return Greatest(F("version") + 1, Value(max(int(time.time() * 1000), at_least)))
 
 
+def expect_open(project: Project) -> None:
+    """Raise ProjectNotReady when nothing can be changed in a project now."""
+    if project.why_closed:
+        raise ProjectNotReady(project.why_closed)
+
+
+def repeated(project: Project, asked: Request) -> Operation | None:
+    """Return the operation that the same form made already: a double click, a browser's resubmit.
+
+    Raises FormUsed when the form comes again with something else in it, as it does after Back.
+    """
+    first = Operation.objects.filter(request_key=asked.request_key).first()
+    if first is not None:
+        _expect_same(project, first, asked)
+    return first
+
+
+def _expect_same(project: Project, first: Operation, asked: Request) -> None:
+    if first.project_id != project.pk:
+        # Nothing of another project's operation may be told here.
+        raise FormUsed("This form was used already, so nothing was made of it now. Look at it and send it once more.")
+    if first.request_digest != asked.digest:
+        raise FormUsed(
+            f"This form was used before, for “{first}”. What it holds now was not asked for yet: "
+            "send it once more if you want that too."
+        )
+
+
 @transaction.atomic
 def request(project: Project, asked: Request) -> Operation:
-    """Write the operation's row and start it unless its target is busy; the same request key finds the first row.
+    """Write the operation's row and start it unless its target is busy; the same form finds the first row.
 
-    Raises FormUsed when the key is another project's: its row must not be told to this one.
+    Raises FormUsed when the form's key made something else.
     """
     operation, created = Operation.objects.get_or_create(
         request_key=asked.request_key,
@@ -71,6 +107,7 @@ def request(project: Project, asked: Request) -> Operation:
             "before": asked.before,
             "after": asked.after,
             "base_fingerprint": asked.base_fingerprint,
+            "request_digest": asked.digest,
             "author": asked.author,
             "reason": asked.reason,
             "stack_id": asked.stack_id,
@@ -79,11 +116,11 @@ def request(project: Project, asked: Request) -> Operation:
             "version": _above_target(project, asked.target),
         },
     )
-    if operation.project_id != project.pk:
-        raise FormUsed("This form was sent already. Open it again and fill it in anew.")
-    if created:
-        start_waiting(project, [asked.target])
-        transaction.on_commit(partial(live.announce_target, project, asked.target))
+    if not created:
+        _expect_same(project, operation, asked)
+        return operation
+    start_waiting(project, [asked.target])
+    transaction.on_commit(partial(live.announce_target, project, asked.target))
     return operation
 
 
@@ -136,11 +173,22 @@ def note_progress(operation: Operation) -> None:
 
 
 def retry(operation: Operation, *, by: Person) -> Operation:
-    """Try a failed operation again with everything that was typed. Raises NotRetryable."""
+    """Try a failed operation again with everything that was typed. Raises NotRetryable, ProjectNotReady."""
+    expect_open(operation.project)
+    _expect_no_conflict(operation)
     try:
         return _retry(operation, by=by)
     except IntegrityError as error:
         raise NotRetryable("Somebody is creating a bucket of this name right now; choose another name.") from error
+
+
+def _expect_no_conflict(operation: Operation) -> None:
+    """Refuse to try what can only fail: others changed the same fields to something else."""
+    stack = live.find_bucket(operation.project, operation.target_name)
+    if operation.action != Action.CHANGE or operation.before is None or stack is None or stack.spec is None:
+        return
+    if fought_over := conflicts(operation.before, operation.after or {}, stack.spec.to_document()):
+        raise NotRetryable(conflict_words(fought_over, stack.spec) + " Open the form with everything typed instead.")
 
 
 @transaction.atomic
@@ -155,6 +203,7 @@ def _retry(operation: Operation, *, by: Person) -> Operation:
         outcome="",
         change_set_id="",
         rebases=0,
+        faults=0,
         leased_until=None,
         settled_at=None,
         version=bumped(_above_target(operation.project, operation.target)),

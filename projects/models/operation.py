@@ -39,6 +39,14 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Return what has not settled."""
         return self.filter(state__in=OPEN_STATES)
 
+    def shown_first(self) -> "OperationQuerySet":
+        """Order a target's operations as pages show them: the one that runs, those that wait in order, the newest."""
+        turn = models.Case(
+            models.When(state=State.RUNNING, then=0), models.When(state=State.WAITING, then=1), default=2
+        )
+        asked = models.Case(models.When(state=State.WAITING, then=models.F("created_at")))
+        return self.order_by(turn, asked, "-version")
+
 
 class Operation(models.Model):
     """One asked-for change to one target, with everything typed, until and after it has settled."""
@@ -46,6 +54,8 @@ class Operation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Made when the form was rendered: a double click or a browser's resubmit finds the first row.
     request_key = models.CharField(max_length=64, unique=True)
+    # SHA-256 of what the form held. `before` and `after` follow the base when that moves; this stays.
+    request_digest = models.CharField(max_length=64, blank=True)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="operations")
     action = models.CharField(max_length=8, choices=Action)
     # "bucket:<final name>": one operation of a target runs at a time, others wait in order.
@@ -67,6 +77,9 @@ class Operation(models.Model):
     # A worker's hold on the step; after it, the worker counts as dead and another may repeat the step.
     leased_until = models.DateTimeField(null=True, blank=True)
     rebases = models.PositiveSmallIntegerField(default=0, help_text="How often the base moved under this attempt.")
+    faults = models.PositiveSmallIntegerField(
+        default=0, help_text="How often the portal itself failed in this attempt."
+    )
     stack_name = models.CharField(max_length=128, blank=True)
     stack_id = models.CharField(max_length=300, blank=True)
     change_set_id = models.CharField(max_length=400, blank=True)

@@ -89,6 +89,15 @@ class Project(models.Model):
         return ProjectAccount(account_id=self.account_id, region=self.region, external_id=self.external_id)
 
     @property
+    def why_closed(self) -> str:
+        """Why nothing can be changed in it right now; empty when it can."""
+        if self.state == ProjectState.FROZEN:
+            return f"Staff has frozen this project: {self.frozen_reason or 'no reason given'}."
+        if self.state != ProjectState.ACTIVE:
+            return "The project's AWS account is still being set up. Staff finishes that first."
+        return ""
+
+    @property
     def topic(self) -> str:
         """The live topic of everything in this project."""
         return f"project:{self.pk}"

@@ -1,7 +1,7 @@
 """Changes in words, and the judgement of a change set before it is executed (DESIGN P3)."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from projects.stacks.naming import Kind
 from projects.stacks.spec import BucketSpec
@@ -51,6 +51,37 @@ def in_words(before: BucketSpec, after: BucketSpec) -> list[str]:
     if before.versions_days != after.versions_days:
         lines.append(f"Old versions are kept {after.versions_days} days instead of {before.versions_days}")
     return lines + _tags_in_words(dict(before.tags), dict(after.tags))
+
+
+def conflicts(before: dict[str, Any], asked: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return the fields that the form changed and somebody else too, to something else."""
+    return [
+        name
+        for name in asked
+        if asked[name] != before.get(name) and now.get(name) != before.get(name) and now.get(name) != asked[name]
+    ]
+
+
+def conflict_words(fields: list[str], now: BucketSpec) -> str:
+    """Return for the person who changed them last what became of such fields."""
+    words = ", ".join(FIELD_WORDS.get(name, name) for name in fields)
+    return (
+        f"Somebody else changed the same thing meanwhile ({words}), so nothing was overwritten. How it stands now: "
+        f"{'; '.join(_stands(name, now) for name in fields)}."
+    )
+
+
+def _stands(field: str, spec: BucketSpec) -> str:
+    match field:
+        case "retention":
+            found = spec.retention.words.lower()
+        case "versions_days":
+            found = f"kept {spec.versions_days} days"
+        case "tags":
+            found = ", ".join(f"{key} = {value}" for key, value in spec.tags) or "none"
+        case _:
+            found = f"“{getattr(spec, field)}”"
+    return f"{FIELD_WORDS.get(field, field)} {found}"
 
 
 def _tags_in_words(before: dict[str, str], after: dict[str, str]) -> list[str]:

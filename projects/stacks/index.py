@@ -13,14 +13,17 @@ def stacks(snapshot: Snapshot) -> Mapping[str, MirroredStack]:
 
 
 def buckets(snapshot: Snapshot) -> Mapping[str, MirroredStack]:
-    """Return the bucket stacks by bucket name; of two that claim one name, the one that is not failing."""
+    """Return the bucket stacks by bucket name; of two that claim one name, the one that is not failing.
+
+    A stack that only events told of has no name yet that anybody would know: it comes when it was read.
+    """
     return snapshot.derive("buckets", _by_name)
 
 
 def _by_name(snapshot: Snapshot) -> Mapping[str, MirroredStack]:
     found: dict[str, MirroredStack] = {}
     for stack in stacks(snapshot).values():
-        if stack.kind != Kind.BUCKET:
+        if stack.kind != Kind.BUCKET or stack.heard_only:
             continue
         name = bucket_name_of(stack)
         other = found.get(name)

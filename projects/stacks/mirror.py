@@ -47,6 +47,7 @@ class MirroredStack:
     created_at: str = ""
     updated_at: str = ""
     problem: str = ""  # why the template could not be read, in words
+    heard_only: bool = False  # nothing but events told of it: nobody knows yet what it holds
     observed_at: str = ""
 
     @classmethod
@@ -73,6 +74,7 @@ class MirroredStack:
             "created_at": self.created_at,
             "updated_at": self.updated_at,
             "problem": self.problem,
+            "heard_only": self.heard_only,
         }
 
 
@@ -147,7 +149,7 @@ def apply_event(project: Project, event: StackEvent) -> bool:
     known = (
         MirroredStack.of_row(row)
         if row
-        else MirroredStack(event.stack_id, event.stack_name, kind, status, created_at=_iso(event.at))
+        else MirroredStack(event.stack_id, event.stack_name, kind, status, created_at=_iso(event.at), heard_only=True)
     )
     heard = replace(known, status=status, reason=event.reason, updated_at=_iso(event.at))
     return mine.put(event.stack_id, heard.document(), observed_at=order)

@@ -107,7 +107,7 @@ class BucketSpec:
         }
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
+    def from_document(cls, document: Any) -> Self:
         """Read a spec's shape; `validate` judges its content. Raises InvalidSpec."""
         problems = _shape_problems(document)
         if problems:
@@ -137,8 +137,10 @@ _FIELDS = frozenset({*_TEXTS, "retention", "versions_days", "tags"})
 _RETENTIONS = frozenset(Retention)
 
 
-def _shape_problems(document: Mapping[str, Any]) -> dict[str, str]:
+def _shape_problems(document: Any) -> dict[str, str]:
     """Return the fields that are missing, unknown or of the wrong type."""
+    if not isinstance(document, Mapping):
+        return dict.fromkeys(_FIELDS, "missing")
     problems = dict.fromkeys(_FIELDS - document.keys(), "missing")
     problems |= {str(name): "unknown" for name in document.keys() - _FIELDS}
     if problems:

@@ -1,24 +1,24 @@
 """The list of buckets, one bucket, and the forms that change it."""
 
+import json
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from aws.s3 import PROTECTION
-from projects import bucket_pages
+from aws.protection import PROTECTION
+from projects import bucket_pages, live
 from projects.actions import buckets
 from projects.actions.buckets import Asker
 from projects.bucket_pages import Bucket, Query
-from projects.errors import NameTaken, ProjectError
+from projects.errors import FormUsed, NameTaken, ProjectError
 from projects.forms import BucketForm, DeleteForm, KeyedForm, new_request_key
-from projects.models import Operation, Project
+from projects.models import Action, Operation, Project, State
 from projects.stacks import mirror, rebuild
-from projects.stacks.changes import in_words
+from projects.stacks.changes import conflict_words, conflicts, in_words
 from projects.stacks.naming import bucket_name
-from projects.stacks.spec import BucketSpec, InvalidSpec
+from projects.stacks.spec import BucketSpec
 from projects.stacks.templates import indented
 from projects.views import rows
 from projects.views.access import changing_page, person_of, project_page
@@ -57,8 +57,10 @@ def bucket_row(request: HttpRequest, project: Project, name: str) -> HttpRespons
 @project_page
 def bucket_detail(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     """One bucket: what it is for, who changes it, what was changed."""
-    bucket = _found(project, name)
-    operations = Operation.objects.filter(project=project, target=bucket.item).select_related("author", "project")
+    bucket = bucket_pages.find(project, name)
+    if bucket is None:
+        return _gone(request, project, name)
+    operations = live.of_target(project, bucket.item).select_related("author", "project")
     context = {
         "project": project,
         "bucket": bucket,
@@ -88,7 +90,7 @@ def bucket_technical(request: HttpRequest, project: Project, name: str) -> HttpR
 @changing_page
 def bucket_create(request: HttpRequest, project: Project) -> HttpResponse:
     """Ask for a new bucket."""
-    again = _failed_creation(project, request.GET.get("again", ""))
+    again = _failed(project, Action.CREATE, request.GET.get("again", ""))
     initial = {"owner": person_of(request).email, "request_key": new_request_key()}
     if again is not None:
         initial |= BucketForm.initial_of(again)
@@ -99,7 +101,7 @@ def bucket_create(request: HttpRequest, project: Project) -> HttpResponse:
         except NameTaken as refusal:
             form.add_error("label", str(refusal))
         except ProjectError as refusal:
-            form.add_error(None, str(refusal))
+            _refuse(form, refusal)
     return _form_page(request, "projects/bucket_create.html", form, {"project": project})
 
 
@@ -127,27 +129,27 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
     standing = bucket.stack.spec if bucket.stack else None
     if standing is None or bucket.stack is None:
         raise Http404
-    initial = {
-        **BucketForm.initial_of(standing),
-        "request_key": new_request_key(),
-        "base": bucket.stack.fingerprint,
-        "before": standing.to_document(),
-    }
+    again = _failed(project, Action.CHANGE, request.GET.get("again", ""))
+    shown = again if again is not None and again.name == standing.name else standing
+    initial = {**BucketForm.initial_of(shown), "request_key": new_request_key()}
+    initial |= {"base": bucket.stack.fingerprint, "before": standing.to_document()}
     form = BucketForm(request.POST or None, project=project, standing=standing, initial=initial)
     context: dict[str, Any] = {"project": project, "bucket": bucket}
-    if form.is_valid():
-        try:
-            before = form.based_on() or standing
-        except InvalidSpec as odd:
-            raise ValidationError("The form was sent incomplete.") from odd
-        context["changes"] = in_words(before, form.spec())
-        context["moved"] = before != standing and in_words(before, standing)
-        if "confirmed" in request.POST:
+    if form.is_valid() and form.based_on is not None:
+        before, asked = form.based_on, form.spec()
+        context["changes"] = in_words(before, asked)
+        context["moved"] = in_words(before, standing)
+        if fought_over := conflicts(before.to_document(), asked.to_document(), standing.to_document()):
+            # Sent like this it could only fail: the form starts over from what stands, with everything typed.
+            form.renew(base=bucket.stack.fingerprint, before=json.dumps(standing.to_document()))
+            form.add_error(None, conflict_words(fought_over, standing) + " Send it again if you want yours instead.")
+        elif "confirmed" in request.POST:
             try:
-                base = form.cleaned_data["base"]
-                return redirect(buckets.change(project, before, form.spec(), base, by=_asker(request, form)))
+                return redirect(
+                    buckets.change(project, before, asked, form.cleaned_data["base"], by=_asker(request, form))
+                )
             except ProjectError as refusal:
-                form.add_error(None, str(refusal))
+                _refuse(form, refusal)
         elif context["changes"]:
             return render(request, "projects/bucket_confirm.html", {**context, "form": form})
         else:
@@ -165,8 +167,19 @@ def bucket_delete(request: HttpRequest, project: Project, name: str) -> HttpResp
         try:
             return redirect(buckets.delete(project, bucket.name, by=_asker(request, form)))
         except ProjectError as refusal:
-            form.add_error(None, str(refusal))
+            _refuse(form, refusal)
     return _form_page(request, "projects/bucket_delete.html", form, {"project": project, "bucket": bucket})
+
+
+def _gone(request: HttpRequest, project: Project, name: str) -> HttpResponse:
+    """Say who deleted a bucket and when; one that never was answers like any page that does not exist."""
+    deletions = live.of_target(project, live.bucket_item(name)).filter(action=Action.DELETE, state=State.SUCCEEDED)
+    deletion = deletions.select_related("author", "project").order_by("-version").first()
+    if deletion is None:
+        raise Http404
+    if request.headers.get("HX-Request"):
+        return render(request, "projects/_bucket_gone.html", {"project": project, "deletion": deletion})
+    return render(request, "projects/bucket_gone.html", {"project": project, "deletion": deletion}, status=410)
 
 
 def _found(project: Project, name: str) -> Bucket:
@@ -176,14 +189,21 @@ def _found(project: Project, name: str) -> Bucket:
     return bucket
 
 
+def _refuse(form: KeyedForm, refusal: ProjectError) -> None:
+    """Show why nothing was made of a form, and let it be sent again when it only was used before."""
+    if isinstance(refusal, FormUsed):
+        form.renew()
+    form.add_error(None, str(refusal))
+
+
 def _asker(request: HttpRequest, form: KeyedForm) -> Asker:
     return Asker(person_of(request), form.cleaned_data["request_key"], form.cleaned_data["reason"])
 
 
-def _failed_creation(project: Project, operation_id: str) -> BucketSpec | None:
-    """Return what was typed for a creation that failed, to begin again from."""
+def _failed(project: Project, action: Action, operation_id: str) -> BucketSpec | None:
+    """Return what was typed for an operation that failed, to begin again from."""
     found = Operation.id_of_token(operation_id)
-    operation = Operation.objects.filter(pk=found, project=project, after__isnull=False).first() if found else None
+    operation = Operation.objects.filter(pk=found, project=project, action=action).first() if found else None
     return BucketSpec.from_document(operation.after) if operation and operation.after else None
 
 

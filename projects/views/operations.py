@@ -3,13 +3,14 @@
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from projects.actions import operations
 from projects.errors import ProjectError
-from projects.models import Action, Operation, Project
+from projects.models import Action, Operation, Project, State
 from projects.stacks.changes import in_words
 from projects.stacks.spec import BucketSpec
 from projects.stacks.steps import WORDS
@@ -51,13 +52,15 @@ def _asked(operation: Operation) -> list[str]:
 
 def _before_it(operation: Operation) -> Operation | None:
     """Return the operation that this one waits for."""
-    if not operation.is_open:
+    if operation.state != State.WAITING:
         return None
     ahead = Operation.objects.filter(project=operation.project, target=operation.target).open()
-    found: Operation | None = (
-        ahead.filter(created_at__lt=operation.created_at).select_related("author").order_by("created_at").first()
+    return (
+        ahead.filter(Q(state=State.RUNNING) | Q(created_at__lt=operation.created_at))
+        .shown_first()
+        .select_related("author", "project")
+        .first()
     )
-    return found
 
 
 @require_POST

@@ -1,19 +1,25 @@
 """Changing a bucket: compare-and-swap, merging, conflicts, rollback, throttling, replay."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from aws import clients
 from people.models import Person
 from projects import live
-from projects.actions import buckets
+from projects.actions import buckets, operations
 from projects.actions.buckets import Asker
 from projects.errors import NothingChanged
 from projects.models import Operation, Project, State
 from projects.stacks import accounts
+from projects.stacks.changes import conflicts
 from projects.stacks.mirror import MirroredStack
 from projects.stacks.spec import BucketSpec, Retention
-from projects.stacks.steps.change import Conflict, merge
+from projects.stacks.steps.change import merge
+from projects.stacks.templates import protection, read
+from projects.worker import FAULTS_AT_MOST
 from tests import portal_run
 from tests.projects.specs import asker, spec_for
 
@@ -47,6 +53,93 @@ def test_a_change_is_deployed_and_told_in_words(acme: Project, ana: Person, buck
     assert operation.state == State.SUCCEEDED, operation.cause
     assert operation.outcome == "Old versions are kept 365 days instead of 90"
     assert standing(acme, bucket).versions_days == 365
+
+
+def test_a_new_owner_is_the_owner_on_the_stack_too(
+    acme: Project, ana: Person, ben: Person, bucket: MirroredStack
+) -> None:
+    operation = portal_run.settle(change(acme, bucket, asker(ana), owner=ben.email))
+
+    assert operation.state == State.SUCCEEDED, operation.cause
+    tags = accounts.reader(acme).describe(bucket.stack_id).tags
+    assert tags == {"stackport:label": bucket.spec.label, "stackport:owner": ben.email}
+
+
+@pytest.mark.parametrize(
+    ("weaken", "words"),
+    [
+        (
+            lambda s3, name: s3.put_bucket_encryption(
+                Bucket=name,
+                ServerSideEncryptionConfiguration={
+                    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
+                },
+            ),
+            "encrypted with the account's own key",
+        ),
+        (
+            lambda s3, name: s3.put_bucket_lifecycle_configuration(
+                Bucket=name,
+                LifecycleConfiguration={
+                    "Rules": [
+                        {
+                            "ID": "all",
+                            "Status": "Enabled",
+                            "Filter": {},
+                            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+                            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+                        }
+                    ]
+                },
+            ),
+            "old versions are cleared away when they are due",
+        ),
+        (lambda s3, name: s3.put_bucket_logging(Bucket=name, BucketLoggingStatus={}), "each access is logged"),
+        (
+            lambda s3, name: s3.put_bucket_policy(
+                Bucket=name,
+                Policy=s3.get_bucket_policy(Bucket=name)["Policy"].replace('"1.2"', '"1.0"'),
+            ),
+            "old TLS",
+        ),
+        (
+            lambda s3, name: s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"}),
+            "back",
+        ),
+        (lambda s3, name: s3.delete_public_access_block(Bucket=name), "public access is blocked"),
+        (lambda s3, name: s3.delete_bucket_ownership_controls(Bucket=name), "access lists are off"),
+    ],
+)
+def test_a_bucket_that_was_weakened_does_not_pass_for_protected(
+    acme: Project, bucket: MirroredStack, weaken: Callable[[Any, str], object], words: str
+) -> None:
+    parsed = read(accounts.reader(acme).template(bucket.stack_id))
+    wanted = protection(bucket.spec, parsed.context)
+    reader = accounts.buckets(acme)
+    assert all(line.ok for line in reader.posture(bucket.spec.name, wanted))
+
+    weaken(clients.organisation_member(acme.account_id, "s3", acme.region), bucket.spec.name)
+
+    missing = [line.words for line in reader.posture(bucket.spec.name, wanted) if not line.ok]
+    assert len(missing) == 1
+    assert words in missing[0]
+
+
+def test_a_fault_of_the_portal_ends_in_words_and_can_be_tried_again(
+    acme: Project, ana: Person, bucket: MirroredStack
+) -> None:
+    operation = change(acme, bucket, asker(ana), purpose="Ana's purpose")
+    whole = operation.after
+    Operation.objects.filter(pk=operation.pk).update(after={"odd": True})
+
+    operation = portal_run.settle(operation, sweeping=True)
+
+    assert operation.state == State.FAILED
+    assert "The portal itself failed here (InvalidSpec)" in operation.cause
+    assert operation.faults == FAULTS_AT_MOST
+    Operation.objects.filter(pk=operation.pk).update(after=whole)
+    operation = portal_run.settle(operations.retry(Operation.objects.get(pk=operation.pk), by=ana))
+    assert operation.state == State.SUCCEEDED, operation.cause
 
 
 def test_a_purpose_alone_is_deployable(acme: Project, ana: Person, bucket: MirroredStack) -> None:
@@ -159,12 +252,9 @@ def test_merge_keeps_what_others_changed() -> None:
     }
 
 
-def test_merge_names_the_fields_in_conflict() -> None:
-    before = {"purpose": "a"}
-    with pytest.raises(Conflict) as refusal:
-        merge(before, {"purpose": "b"}, {"purpose": "c"})
-    assert refusal.value.fields == ["purpose"]
+def test_fields_changed_twice_are_in_conflict() -> None:
+    assert conflicts({"purpose": "a"}, {"purpose": "b"}, {"purpose": "c"}) == ["purpose"]
 
 
-def test_merge_of_the_same_answer_is_no_conflict() -> None:
-    assert merge({"purpose": "a"}, {"purpose": "b"}, {"purpose": "b"}) == {"purpose": "b"}
+def test_the_same_answer_twice_is_no_conflict() -> None:
+    assert conflicts({"purpose": "a"}, {"purpose": "b"}, {"purpose": "b"}) == []

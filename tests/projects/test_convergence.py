@@ -24,7 +24,7 @@ from projects.stacks import accounts, mirror, rebuild
 from projects.stacks.naming import Kind, bucket_name, stack_name
 from projects.stacks.spec import BucketSpec
 from projects.stacks.status import parse
-from projects.stacks.steps.create import tags_of
+from projects.stacks.steps.common import tags_of
 from projects.stacks.templates import RESOURCE_TYPES, body, fingerprint, render
 from tests import portal_run
 

@@ -4,34 +4,19 @@ from dataclasses import replace
 from typing import Any
 
 from aws.errors import StackNotFound
-from projects.stacks.changes import FIELD_WORDS, in_words
+from projects.stacks.changes import conflict_words, conflicts, in_words
 from projects.stacks.naming import Kind
 from projects.stacks.spec import BucketSpec
 from projects.stacks.status import parse
-from projects.stacks.steps.common import judge_and_execute, make_change_set, settled_update, spec_of, verify
+from projects.stacks.steps.common import judge_and_execute, make_change_set, settled_update, spec_of, tags_of, verify
 from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome, Step, Work
 from projects.stacks.templates import UnknownTemplate, fingerprint, read, render
 from projects.stacks.templates import body as body_of
 
 
-class Conflict(Exception):
-    """The same fields were changed by somebody else meanwhile."""
-
-    def __init__(self, fields: list[str]) -> None:
-        super().__init__(", ".join(fields))
-        self.fields = fields
-
-
 def merge(before: dict[str, Any], asked: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """Return `now` with the fields that the form changed. Raises Conflict when one of them moved meanwhile.
-
-    Two edits from one base are merged field by field, so neither is lost; both to one field is for people to settle.
-    """
-    changed = [name for name in asked if asked[name] != before.get(name)]
-    conflicts = [name for name in changed if now.get(name) != before.get(name) and now.get(name) != asked[name]]
-    if conflicts:
-        raise Conflict(conflicts)
-    return {**now, **{name: asked[name] for name in changed}}
+    """Return `now` with the fields that the form changed, so that of two edits from one base neither is lost."""
+    return {**now, **{name: asked[name] for name in asked if asked[name] != before.get(name)}}
 
 
 def compare(work: Work) -> Outcome:
@@ -54,22 +39,23 @@ def compare(work: Work) -> Outcome:
     if not isinstance(parsed.spec, BucketSpec) or operation.before is None:
         return Failed("The stack holds no bucket that the portal knows.")
     now = parsed.spec.to_document()
-    try:
-        wanted = BucketSpec.from_document(merge(operation.before, work.spec_document(), now))
-    except Conflict as conflict:
-        return Failed(_conflict_words(conflict, parsed.spec))
+    asked = work.spec_document()
+    # Both to one field is for people to settle.
+    if fought_over := conflicts(operation.before, asked, now):
+        return Failed(conflict_words(fought_over, parsed.spec) + " Open the form again if you want yours instead.")
+    wanted = BucketSpec.from_document(merge(operation.before, asked, now))
     wanted = replace(wanted, name=parsed.spec.name, label=parsed.spec.label)
     template = render(Kind.BUCKET, wanted, parsed.context)
     if fingerprint(body_of(template)) == fingerprint(base):
         return Done("Nothing had to be changed: it stands as asked for already.")
-    return make_change_set(work, template, fingerprint(base), "look", before=now, after=wanted.to_document())
-
-
-def _conflict_words(conflict: Conflict, now: BucketSpec) -> str:
-    fields = ", ".join(FIELD_WORDS.get(name, name) for name in conflict.fields)
-    return (
-        f"Somebody else changed the same thing meanwhile ({fields}), so nothing was overwritten. "
-        f"Open the bucket to see how it stands now, and change it again if you still want to. Bucket: {now.name}."
+    return make_change_set(
+        work,
+        template,
+        fingerprint(base),
+        "look",
+        tags=tags_of(wanted),
+        before=now,
+        after=wanted.to_document(),
     )
 
 

@@ -1,7 +1,7 @@
 """Steps that several actions share: change sets as compare-and-swap, settling, removal, reading back."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.utils import timezone
 
@@ -14,12 +14,17 @@ from projects.stacks.naming import Kind
 from projects.stacks.spec import BucketSpec
 from projects.stacks.status import StackStatus, parse
 from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome, Wait, Work
-from projects.stacks.templates import RESOURCE_TYPES, Template, fingerprint
+from projects.stacks.templates import RESOURCE_TYPES, Template, fingerprint, protection, read
 from projects.stacks.templates import body as body_of
 
 REBASES = 3
 SETTLING_SECONDS = 60
 VISIBLE_SECONDS = 15  # how long a fresh stack may stay unseen on AWS
+
+
+def tags_of(spec: BucketSpec) -> dict[str, str]:
+    """Return the stack's tags; CloudFormation hands them on to the resources."""
+    return {"stackport:label": spec.label, "stackport:owner": spec.owner}
 
 
 def spec_of(work: Work) -> BucketSpec:
@@ -45,7 +50,9 @@ def executed(work: Work, step: str) -> bool:
     return any(event.token == work.token(step) for event in work.reader.events(work.operation.stack_id, limit=100))
 
 
-def make_change_set(work: Work, template: Template, base: str, look: str, **saved: object) -> Outcome:
+def make_change_set(
+    work: Work, template: Template, base: str, look: str, *, tags: Mapping[str, str] | None = None, **saved: object
+) -> Outcome:
     """Ask for a change set of a wanted template, remembering the base that it was made from."""
     broken = invariants.check(template)
     if broken:
@@ -59,6 +66,7 @@ def make_change_set(work: Work, template: Template, base: str, look: str, **save
             body_of(template),
             token=work.token(look),
             resource_types=RESOURCE_TYPES[Kind.BUCKET],
+            tags=tags,
         )
     except NoUpdates:
         return Done("Nothing had to be changed: it stands as asked for already.")
@@ -151,9 +159,11 @@ def gone(work: Work) -> StackStatus | None:
 
 
 def verify(work: Work) -> Outcome:
-    """Read the bucket's protection back from S3 itself; IAM and S3 may take some seconds to show it."""
+    """Read the bucket's protection back from S3 itself and compare it with the template; S3 may take some seconds."""
     spec = spec_of(work)
-    missing = [line.words for line in work.buckets.posture(spec.name).lines if not line.ok]
+    parsed = read(work.reader.template(work.operation.stack_id))
+    wanted = protection(spec, parsed.context)
+    missing = [line.words for line in work.buckets.posture(spec.name, wanted) if not line.ok]
     if not missing:
         return Done(f"Bucket {spec.name} stands, with every protection read back from S3.")
     started = work.operation.steps.filter(attempt=work.operation.attempt, name="verify").values_list(

@@ -8,9 +8,8 @@ from aws.errors import AlreadyExists, StackNotFound
 from projects.stacks import accounts, invariants
 from projects.stacks.causes import root_cause
 from projects.stacks.naming import Kind, stack_name
-from projects.stacks.spec import BucketSpec
 from projects.stacks.status import StackStatus
-from projects.stacks.steps.common import VISIBLE_SECONDS, gone, read_again, remove_stack, spec_of, verify
+from projects.stacks.steps.common import VISIBLE_SECONDS, gone, read_again, remove_stack, spec_of, tags_of, verify
 from projects.stacks.steps.outcomes import Failed, Go, LookAgain, Outcome, Step, Wait, Work
 from projects.stacks.templates import RESOURCE_TYPES, render
 from projects.stacks.templates import body as body_of
@@ -42,11 +41,6 @@ def submit(work: Work) -> Outcome:
         stack_id = work.reader.describe(operation.stack_name).stack_id
     work.save(stack_id=stack_id)
     return Go("build")
-
-
-def tags_of(spec: BucketSpec) -> dict[str, str]:
-    """Return the stack's tags; CloudFormation hands them on to the resources."""
-    return {"stackport:label": spec.label, "stackport:owner": spec.owner}
 
 
 def build(work: Work) -> Outcome:

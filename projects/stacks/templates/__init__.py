@@ -1,5 +1,6 @@
 """Templates as plain dicts from pure functions; what was rendered can be read back (DESIGN P2)."""
 
+from projects.stacks.templates.bucket import protection
 from projects.stacks.templates.context import RenderContext
 from projects.stacks.templates.document import Template, body, fingerprint, indented
 from projects.stacks.templates.reading import Parsed, UnknownTemplate, read
@@ -15,6 +16,7 @@ __all__ = [
     "body",
     "fingerprint",
     "indented",
+    "protection",
     "read",
     "render",
 ]

@@ -5,6 +5,7 @@ Every hardening property is explicit, also where it is AWS's default: drift dete
 
 from typing import Any
 
+from aws.protection import Protection
 from projects.stacks.spec import BucketSpec
 from projects.stacks.templates.context import RenderContext
 from projects.stacks.templates.document import Template
@@ -62,7 +63,7 @@ def bucket_properties(spec: BucketSpec, context: RenderContext) -> dict[str, Any
         "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption_rule(context.key_arn)]},
         "VersioningConfiguration": {"Status": "Enabled"},
         "LifecycleConfiguration": {"Rules": lifecycle_rules(spec)},
-        "LoggingConfiguration": {"DestinationBucketName": context.log_bucket, "LogFilePrefix": f"s3/{spec.name}/"},
+        "LoggingConfiguration": {"DestinationBucketName": context.log_bucket, "LogFilePrefix": log_prefix(spec)},
         "NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
         "Tags": [{"Key": key, "Value": value} for key, value in [*sorted(spec.tags), ("stackport:managed", "bucket")]],
     }
@@ -102,17 +103,38 @@ def bucket_policy(key_arn: str) -> dict[str, Any]:
     bucket = {"Fn::GetAtt": ["Bucket", "Arn"]}
     # AWS's own rule CT.S3.PR.8 knows the objects' ARN only as Fn::Join, not as Fn::Sub.
     objects = {"Fn::Join": ["", [{"Fn::GetAtt": ["Bucket", "Arn"]}, "/*"]]}
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            deny("DenyInsecureTransport", "s3:*", [bucket, objects], {"Bool": {"aws:SecureTransport": "false"}}),
-            deny("DenyOldTls", "s3:*", [bucket, objects], {"NumericLessThan": {"s3:TlsVersion": "1.2"}}),
-            # Everything is encrypted by default. Without the Null guard, a request without the header,
-            # which is what ordinary clients and SFTP send, would be denied too.
-            deny("DenyWrongEncryption", "s3:PutObject", [objects], unless(_ENCRYPTION_HEADER, "aws:kms")),
-            deny("DenyWrongKey", "s3:PutObject", [objects], unless(_KEY_HEADER, key_arn)),
-        ],
-    }
+    return {"Version": "2012-10-17", "Statement": denials(key_arn, bucket, objects)}
+
+
+def denials(key_arn: str, bucket: Any, objects: Any) -> list[dict[str, Any]]:
+    """Return the statements of the policy; `bucket` and `objects` name the ARNs, written out or as intrinsics."""
+    return [
+        deny("DenyInsecureTransport", "s3:*", [bucket, objects], {"Bool": {"aws:SecureTransport": "false"}}),
+        deny("DenyOldTls", "s3:*", [bucket, objects], {"NumericLessThan": {"s3:TlsVersion": "1.2"}}),
+        # Everything is encrypted by default. Without the Null guard, a request without the header,
+        # which is what ordinary clients and SFTP send, would be denied too.
+        deny("DenyWrongEncryption", "s3:PutObject", [objects], unless(_ENCRYPTION_HEADER, "aws:kms")),
+        deny("DenyWrongKey", "s3:PutObject", [objects], unless(_KEY_HEADER, key_arn)),
+    ]
+
+
+def protection(spec: BucketSpec, context: RenderContext) -> Protection:
+    """Return what S3 must show of a bucket whose template is in force."""
+    arn = f"arn:{context.partition}:s3:::{spec.name}"
+    return Protection(
+        key_arn=context.key_arn,
+        log_bucket=context.log_bucket,
+        log_prefix=log_prefix(spec),
+        uploads_aborted_after_days=UPLOADS_ABORTED_AFTER_DAYS,
+        versions_days=spec.versions_days,
+        expires_days=spec.retention.days,
+        denials=denials(context.key_arn, arn, f"{arn}/*"),
+    )
+
+
+def log_prefix(spec: BucketSpec) -> str:
+    """Return where in the account's log bucket the bucket's accesses are logged."""
+    return f"s3/{spec.name}/"
 
 
 def deny(sid: str, action: str, resources: list[Any], condition: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,11 @@ class RenderContext:
     log_bucket: str
 
     @property
+    def partition(self) -> str:
+        """AWS's partition, such as aws or aws-cn."""
+        return self.key_arn.split(":")[1]
+
+    @property
     def region(self) -> str:
         """The Region that the key, and so the bucket, lives in."""
         return self.key_arn.split(":")[3]

@@ -1,0 +1,257 @@
+"""The forms of buckets through their pages: sent twice, sent with something else, from an old base, made by hand."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from people.models import Person
+from projects.actions import buckets
+from projects.models import Operation, Project, ProjectState, State
+from projects.stacks import mirror
+from projects.stacks.mirror import MirroredStack
+from projects.stacks.status import StackStatus
+from tests.projects import mirrored
+from tests.projects.specs import asker, spec_for
+
+
+@pytest.fixture
+def browser(ana: Person, client: Client) -> Client:
+    """Ana's browser."""
+    client.force_login(ana)
+    return client
+
+
+@pytest.fixture
+def bucket(acme: Project, ana: Person, label: str) -> MirroredStack:
+    """A bucket that stands, in the mirror alone: nothing here goes as far as AWS."""
+    found = mirrored.stack(acme, mirrored.spec(acme, label, owner=ana.email))
+    mirrored.fill(acme, [found])
+    return found
+
+
+def typed(person: Person, **changes: str) -> dict[str, str]:
+    """Return what a browser sends of a filled form."""
+    filled = {"purpose": "Invoices", "owner": person.email, "retention": "keep", "versions_days": "90", "tags": ""}
+    return filled | {"request_key": "k" * 32, "reason": ""} | changes
+
+
+def errors_of(answer: HttpResponse) -> str:
+    """Return what the form says against what was sent."""
+    assert answer.status_code == 422
+    form = answer.context["form"]
+    return " ".join([*form.non_field_errors(), *(str(error) for found in form.errors.values() for error in found)])
+
+
+def new_bucket(project: Project) -> str:
+    return f"/projects/{project.slug}/new-bucket/"
+
+
+def edit(project: Project, bucket: MirroredStack) -> str:
+    assert bucket.spec is not None
+    return f"/projects/{project.slug}/buckets/{bucket.spec.name}/edit/"
+
+
+def held(answer: HttpResponse) -> dict[str, Any]:
+    """Return the values that a rendered form would send."""
+    form = answer.context["form"]
+    return {name: form[name].value() or "" for name in form.fields}
+
+
+def based_on(bucket: MirroredStack, **changes: Any) -> dict[str, str]:
+    """Return the hidden fields of a form that was opened when the bucket stood like this."""
+    assert bucket.spec is not None
+    return {"before": json.dumps(bucket.spec.to_document() | changes), "base": bucket.fingerprint}
+
+
+def test_the_same_form_twice_makes_one_bucket(acme: Project, ana: Person, browser: Client, label: str) -> None:
+    sent = typed(ana, label=label)
+
+    first, second = browser.post(new_bucket(acme), sent), browser.post(new_bucket(acme), sent)
+
+    assert first.status_code == second.status_code == 302
+    assert first.headers["Location"] == second.headers["Location"]
+    assert Operation.objects.count() == 1
+
+
+def test_a_form_sent_again_with_another_name_says_so_and_makes_it_the_next_time(
+    acme: Project, ana: Person, browser: Client, label: str
+) -> None:
+    browser.post(new_bucket(acme), typed(ana, label=label))
+
+    refused = browser.post(new_bucket(acme), typed(ana, label=label + "x"))
+
+    assert f"Create acme-{label}" in errors_of(refused)
+    assert Operation.objects.count() == 1
+    again = held(refused)
+    assert again["label"] == label + "x"
+    assert browser.post(new_bucket(acme), again).status_code == 302
+    assert Operation.objects.count() == 2
+
+
+@pytest.mark.parametrize("before", ['"x"', "5", "[1, 2]", '{"name": 1}', "{", "null{}"])
+def test_a_form_whose_base_was_made_by_hand_is_refused_in_words(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack, before: str
+) -> None:
+    answer = browser.post(edit(acme, bucket), typed(ana, before=before, base=bucket.fingerprint))
+
+    assert answer.status_code == 422
+    assert Operation.objects.count() == 0
+
+
+def test_a_form_changes_the_bucket_of_its_address_only(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    hidden = based_on(bucket, name=mirrored.spec(acme, "another").name, label="another")
+
+    answer = browser.post(edit(acme, bucket), typed(ana, confirmed="yes", **hidden))
+
+    assert "sent incomplete" in errors_of(answer)
+    assert Operation.objects.count() == 0
+
+
+def test_a_field_that_two_people_changed_comes_back_with_everything_typed(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    stale = based_on(bucket, purpose="As it was when the form was opened")
+
+    refused = browser.post(edit(acme, bucket), typed(ana, purpose="Mine", **stale))
+
+    assert "Somebody else changed the same thing meanwhile (purpose)" in errors_of(refused)
+    again = held(refused)
+    assert again["purpose"] == "Mine"
+    assert json.loads(again["before"])["purpose"] == bucket.spec.purpose  # it starts over from what stands
+    assert browser.post(edit(acme, bucket), {**again, "confirmed": "yes"}).status_code == 302
+    assert Operation.objects.get().after["purpose"] == "Mine"
+
+
+def test_a_field_that_only_others_changed_is_told_and_kept(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    stale = based_on(bucket, versions_days=7)
+
+    asked = browser.post(edit(acme, bucket), typed(ana, purpose="Mine", versions_days="7", **stale))
+
+    assert asked.status_code == 200
+    assert "Old versions are kept 90 days instead of 7" in asked.content.decode()
+
+
+def test_a_failed_change_opens_its_form_with_everything_typed(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    sent = typed(ana, purpose="Typed before it failed", confirmed="yes", **based_on(bucket))
+    browser.post(edit(acme, bucket), sent)
+    Operation.objects.update(state=State.FAILED)
+    operation = Operation.objects.get()
+
+    page = browser.get(operation.get_absolute_url()).content.decode()
+    form = browser.get(f"{edit(acme, bucket)}?again={operation.pk}")
+
+    assert f"{edit(acme, bucket)}?again={operation.pk}" in page
+    assert held(form)["purpose"] == "Typed before it failed"
+
+
+def test_a_change_that_can_only_fail_is_not_tried_again(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    browser.post(edit(acme, bucket), typed(ana, purpose="Mine", confirmed="yes", **based_on(bucket)))
+    Operation.objects.update(state=State.FAILED)
+    moved = mirrored.stack(acme, mirrored.spec(acme, bucket.spec.label, owner=ana.email, purpose="Somebody else's"))
+    mirrored.fill(acme, [moved], moment="2026-11-23T12:00:00.000Z")
+
+    answer = browser.post(Operation.objects.get().get_absolute_url() + "retry/", follow=True)
+
+    assert "Somebody else changed the same thing" in answer.content.decode()
+    assert Operation.objects.get().state == State.FAILED
+
+
+def test_a_frozen_project_says_so_everywhere_and_takes_no_retry(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    browser.post(edit(acme, bucket), typed(ana, purpose="Mine", confirmed="yes", **based_on(bucket)))
+    Operation.objects.update(state=State.FAILED)
+    acme.state, acme.frozen_reason = ProjectState.FROZEN, "audit under way"
+    acme.save()
+
+    pages = [f"/projects/{acme.slug}/buckets/", f"/projects/{acme.slug}/buckets/{bucket.spec.name}/"]
+    for page in pages:
+        words = browser.get(page).content.decode()
+        assert "Staff has frozen this project: audit under way." in words, page
+        assert 'href="/projects/acme-live/new-bucket/"' not in words
+        assert "/edit/" not in words
+    answer = browser.post(Operation.objects.get().get_absolute_url() + "retry/", follow=True)
+    assert "Staff has frozen this project" in answer.content.decode()
+    assert Operation.objects.get().state == State.FAILED
+
+
+@pytest.mark.parametrize("page", ["9" * 5000, "0", "-1", "abc", "99999", "²", "٣"])
+def test_an_odd_page_number_shows_a_page(acme: Project, browser: Client, bucket: MirroredStack, page: str) -> None:
+    answer = browser.get(f"/projects/{acme.slug}/buckets/", {"page": page})
+
+    assert answer.status_code == 200
+    assert bucket.spec.name in answer.content.decode()
+
+
+def test_what_runs_is_shown_before_what_waits_behind_it(
+    acme: Project, ana: Person, ben: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    first = buckets.change(acme, bucket.spec, mirrored.spec(acme, bucket.spec.label, purpose="a"), "", by=asker(ana))
+    second = buckets.change(acme, bucket.spec, mirrored.spec(acme, bucket.spec.label, purpose="b"), "", by=asker(ben))
+    listed = f"/projects/{acme.slug}/buckets/"
+
+    words = browser.get(listed).content.decode()
+    assert "Being changed" in words
+    assert str(ana) in words.split("<table", 1)[1]
+    assert str(ben) not in words.split("<table", 1)[1]
+
+    browser.post(second.get_absolute_url() + "cancel/")
+    assert "Being changed" in browser.get(listed).content.decode(), "the first one still runs"
+    assert Operation.objects.get(pk=first.pk).state == State.RUNNING
+
+
+def test_who_waits_is_told_for_what_after_a_retry_too(
+    acme: Project, ana: Person, ben: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    old = buckets.change(acme, bucket.spec, mirrored.spec(acme, bucket.spec.label, purpose="a"), "", by=asker(ana))
+    Operation.objects.update(state=State.FAILED)
+    running = buckets.change(acme, bucket.spec, mirrored.spec(acme, bucket.spec.label, purpose="b"), "", by=asker(ben))
+
+    browser.post(old.get_absolute_url() + "retry/")
+
+    assert Operation.objects.get(pk=old.pk).state == State.WAITING
+    assert running.get_absolute_url() in browser.get(old.get_absolute_url()).content.decode()
+
+
+def test_a_deleted_bucket_says_who_deleted_it(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    buckets.delete(acme, bucket.spec.name, by=asker(ana))
+    Operation.objects.update(state=State.SUCCEEDED)
+    mirror.partition(acme).delete(bucket.stack_id, observed_at="2026-11-23T12:00:00.000Z#9")
+    address = f"/projects/{acme.slug}/buckets/{bucket.spec.name}/"
+
+    whole, fragment = browser.get(address), browser.get(address, headers={"HX-Request": "true"})
+
+    assert (whole.status_code, fragment.status_code) == (410, 200)
+    for answer in (whole, fragment):
+        assert f"{ana} deleted" in answer.content.decode()
+    assert browser.get(f"/projects/{acme.slug}/buckets/never-was/").status_code == 404
+
+
+def test_a_bucket_that_only_events_told_of_has_no_row_of_its_own(
+    acme: Project, ana: Person, browser: Client, label: str
+) -> None:
+    operation = buckets.create(acme, spec_for(acme, ana, label), by=asker(ana))
+    made = mirrored.stack(acme, mirrored.spec(acme, label), StackStatus.CREATE_IN_PROGRESS)
+    heard = replace(made, spec=None, fingerprint="", heard_only=True)
+    mirrored.fill(acme, [heard])
+
+    words = browser.get(f"/projects/{acme.slug}/buckets/").content.decode()
+
+    assert words.count("<tr id=") == 1
+    assert operation.target_name in words
+    assert made.name not in words
+    assert "still being read" not in words
