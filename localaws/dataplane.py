@@ -1,4 +1,4 @@
-"""moto behind a gate: writes of a table one after the other, long polls that hold nobody up, and a moment to save in.
+"""moto behind a gate: calls on items of one table one after the other, long polls that hold nobody up, and a moment to save in.
 
 moto's DynamoDB does not lock, so two conditional writes could both win; its ReceiveMessage sleeps in the request.
 """
@@ -16,7 +16,11 @@ from localaws.requests import Incoming
 
 StartResponse = Callable[..., Any]
 _READS = ("Get", "List", "Describe", "BatchGet", "Query", "Scan", "Head", "Receive", "Select")
-_TABLE_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+# Reads among them: moto fills an item in steps, and a reader would see it half written.
+_ITEM_CALLS = {
+    *("GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan"),
+    *("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"),
+}
 Answer = tuple[str, list[tuple[str, str]], bytes]
 LOOK_UP_SECONDS = 1.0  # a waiting poll sees within this time that its queue is gone, or that all shall end
 LONG_POLLS = 32  # half of the server's threads: the others stay free for short calls
@@ -153,8 +157,8 @@ class DataPlane:
         return answer, asked
 
     def _locks(self, request: Incoming) -> list[threading.Lock]:
-        """Return the locks of the tables that a DynamoDB write touches, in one order for everybody."""
-        if request.service != "dynamodb" or request.operation not in _TABLE_WRITES:
+        """Return the locks of the tables whose items a DynamoDB call touches, in one order for everybody."""
+        if request.service != "dynamodb" or request.operation not in _ITEM_CALLS:
             return []
         document = request.document
         names = {document["TableName"]} if "TableName" in document else set(document.get("RequestItems", {}))

@@ -1,5 +1,6 @@
-"""Counts what boto3 asks of AWS, below every module of ours: service, operation and the size of the answer."""
+"""Counts what boto3 asks of AWS, below every module of ours, or lets the asking thread die at one of its calls."""
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,3 +37,33 @@ def counted() -> Iterator[Calls]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Endpoint, "_send", counting)
         yield calls
+
+
+class Killed(BaseException):
+    """What stands for SIGKILL: no handler of ours catches it, nothing after it runs."""
+
+
+@contextmanager
+def killed(*, call: int, answered: bool) -> Iterator[None]:
+    """Let this thread die at its call of that number, counted from 0: before it is sent, or with its answer lost.
+
+    Raises nothing of its own: Killed comes out of the block, unless fewer calls are made in it.
+    """
+    me = threading.get_ident()
+    made = 0
+    send = Endpoint._send
+
+    def dying(self: Endpoint, request: Any) -> Any:
+        nonlocal made
+        if threading.get_ident() != me:  # the local AWS, which lives in this process
+            return send(self, request)
+        made += 1
+        if made - 1 != call:
+            return send(self, request)
+        if answered:
+            send(self, request)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Endpoint, "_send", dying)
+        yield

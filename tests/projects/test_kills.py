@@ -1,6 +1,7 @@
-"""Workers die in the middle of every step, before and after its calls; the operation ends right all the same.
+"""Workers die at every call of every step, before it is sent and with its answer lost; operations end right all the same.
 
-A worker killed by SIGKILL leaves the claimed row and whatever its calls have done: exactly what these tests leave.
+A worker killed by SIGKILL leaves the claimed row and whatever its calls have done: exactly what these tests leave. Whole
+processes are killed in tests/browser/test_live_channel.py.
 """
 
 from dataclasses import replace
@@ -8,6 +9,7 @@ from dataclasses import replace
 import pytest
 from django.utils import timezone
 
+from aws import clients
 from people.models import Person
 from projects import live, worker
 from projects.actions import buckets, operations
@@ -15,15 +17,21 @@ from projects.models import Action, Operation, Project, State
 from projects.stacks import accounts
 from projects.stacks.steps import STEPS
 from tests import portal_run
+from tests.calls import Killed, killed
 from tests.projects.specs import asker, spec_for
 
-# What happens on the way when nothing goes wrong; the other steps are ways back.
+CALLS_AT_MOST = 30
+
 WAYS = {
     Action.CREATE: ("submit", "build", "protect", "verify"),
     Action.CHANGE: ("compare", "look", "build", "verify"),
     Action.DELETE: ("count", "mark", "marklook", "markbuild", "recount", "unprotect", "remove", "removing"),
 }
-DEATHS = [(action, step) for action, steps in WAYS.items() for step in steps]
+# What is taken back when a name turns out to be taken, and when an object arrives during a deletion.
+WAYS_BACK = {
+    Action.CREATE: ("remove", "removing"),
+    Action.DELETE: ("unmark", "unmarklook", "unmarkbuild"),
+}
 
 
 def ask(project: Project, person: Person, label: str, action: Action) -> Operation:
@@ -49,21 +57,71 @@ def lease_runs_out(operation: Operation) -> None:
     Operation.objects.filter(pk=operation.pk).update(leased_until=timezone.now(), step_due_at=timezone.now())
 
 
-@pytest.mark.parametrize(("action", "step"), DEATHS)
-def test_a_worker_that_dies_after_its_calls_is_replaced(
+def die_at_every_call(operation: Operation) -> int:
+    """Let one worker after the other die in the operation's step, each at a later moment; return how many died."""
+    for moment in range(2 * CALLS_AT_MOST):
+        try:
+            with killed(call=moment // 2, answered=bool(moment % 2)):
+                worker.run_step(operation.pk)
+        except Killed:
+            lease_runs_out(operation)
+            continue
+        return moment
+    raise AssertionError("the step makes more calls than a step should")
+
+
+@pytest.mark.parametrize(("action", "step"), [(action, step) for action, steps in WAYS.items() for step in steps])
+def test_a_worker_that_dies_at_any_call_is_replaced(
     acme: Project, ana: Person, label: str, action: Action, step: str
 ) -> None:
     operation = ask(acme, ana, label, action)
     reach(operation, step)
-    held = worker.claim(operation.pk)
-    assert held is not None
-    worker.take(held)  # the calls are made; what came of them dies with the worker
-    lease_runs_out(operation)
+
+    assert die_at_every_call(operation) > 0
 
     portal_run.settle(operation, sweeping=True)
-
     assert operation.state == State.SUCCEEDED, operation.cause
     assert_in_force(operation)
+
+
+@pytest.mark.parametrize("step", WAYS_BACK[Action.CREATE])
+def test_a_worker_that_dies_while_remains_are_removed_is_replaced(
+    acme: Project, harbour: Project, ana: Person, label: str, step: str
+) -> None:
+    stranger = clients.organisation_member(harbour.account_id, "s3", "eu-west-1")
+    name = spec_for(acme, ana, label).name
+    stranger.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    operation = ask(acme, ana, label, Action.CREATE)
+    reach(operation, step)
+
+    assert die_at_every_call(operation) > 0
+
+    portal_run.settle(operation, sweeping=True)
+    assert operation.state == State.FAILED
+    assert "name is taken" in operation.cause
+    assert "Nothing was left behind" in operation.cause
+    assert operation.stack_name not in {stack.name for stack in accounts.reader(acme).list()}
+
+
+@pytest.mark.parametrize("step", WAYS_BACK[Action.DELETE])
+def test_a_worker_that_dies_while_a_mark_is_taken_back_is_replaced(
+    acme: Project, ana: Person, label: str, step: str
+) -> None:
+    operation = ask(acme, ana, label, Action.DELETE)
+    reach(operation, "markbuild")
+    s3 = clients.organisation_member(acme.account_id, "s3", acme.region)
+    s3.put_object(Bucket=operation.target_name, Key="invoice.pdf", Body=b"content")
+    reach(operation, step)
+
+    assert die_at_every_call(operation) > 0
+
+    portal_run.settle(operation, sweeping=True)
+    assert operation.state == State.FAILED
+    assert "Nothing was lost" in operation.cause
+    found = live.find_bucket(acme, operation.target_name)
+    assert found is not None
+    assert not found.deleting
+    assert s3.get_object(Bucket=operation.target_name, Key="invoice.pdf")["Body"].read() == b"content"
 
 
 def assert_in_force(operation: Operation) -> None:
@@ -110,7 +168,7 @@ def test_every_step_has_words_and_every_way_is_known() -> None:
 
     for action, steps in STEPS.items():
         assert set(steps) <= set(WORDS)
-        assert set(WAYS[Action(action)]) <= set(steps)
+        assert {*WAYS[Action(action)], *WAYS_BACK.get(Action(action), ())} == set(steps)
 
 
 def test_what_waits_is_started_when_the_start_was_lost(acme: Project, ana: Person, label: str) -> None:

@@ -8,7 +8,14 @@ from aws.errors import BucketNotFound, StackNotFound
 from aws.s3 import Contents
 from projects.stacks.naming import Kind
 from projects.stacks.status import StackStatus, parse
-from projects.stacks.steps.common import gone, judge_and_execute, make_change_set, remove_stack, settled_update
+from projects.stacks.steps.common import (
+    gone,
+    judge_and_execute,
+    make_change_set,
+    read_again,
+    remove_stack,
+    settled_update,
+)
 from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome, Step, Wait, Work
 from projects.stacks.templates import UnknownTemplate, fingerprint, read, render
 
@@ -104,8 +111,8 @@ def unmark_look(work: Work) -> Outcome:
 
 def unmark_build(work: Work) -> Outcome:
     """Wait for the taking back, then end with what was found."""
-    stack = work.reader.describe(work.operation.stack_id)
-    if not parse(stack.status).settled:
+    _stack, status = read_again(work)
+    if not status.settled:
         return Wait()
     return Failed(work.operation.cause, here=False)
 
