@@ -25,7 +25,8 @@ DEMO = env.flag("STACKPORT_DEMO")
 # STACKPORT_ENVIRONMENT: the label that every page shows, such as Test or Production.
 ENVIRONMENT_LABEL = env.text("STACKPORT_ENVIRONMENT", "Demo" if DEMO else "Production")
 DEBUG = env.flag("STACKPORT_DEBUG")
-TIME_ZONE = env.text("STACKPORT_TIME_ZONE", "UTC")
+# STACKPORT_TIME_ZONE: the zone of every time on a page.
+TIME_ZONE = env.zone("STACKPORT_TIME_ZONE", "UTC")
 
 SECRET_KEY = env.text("STACKPORT_SECRET_KEY", "", hint="It needs 50 random characters.")
 SECRET_KEY_FALLBACKS = env.words("STACKPORT_SECRET_KEY_FALLBACKS")
