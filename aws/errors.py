@@ -107,6 +107,8 @@ _CLASSES: dict[str, type[AWSError]] = {
     "UnauthorizedOperation": AccessDenied,
     "AuthorizationError": AccessDenied,
     "InvalidClientTokenId": AccessDenied,
+    "InvalidAccessKeyId": AccessDenied,  # S3's word for it
+    "UnrecognizedClientException": AccessDenied,  # DynamoDB's
     "SignatureDoesNotMatch": AccessDenied,
     "AlreadyExistsException": AlreadyExists,
     "BucketAlreadyOwnedByYou": AlreadyExists,
@@ -126,6 +128,7 @@ _CLASSES: dict[str, type[AWSError]] = {
     "NoSuchBucket": BucketNotFound,
     "NoSuchEntity": NotFound,
     "NoSuchPublicAccessBlockConfiguration": NotFound,
+    "AWSOrganizationsNotInUseException": NotFound,
     "404": NotFound,
     "QueueDoesNotExist": QueueNotFound,
     "AWS.SimpleQueueService.NonExistentQueue": QueueNotFound,

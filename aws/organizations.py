@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws import clients
-from aws.errors import aws_errors
+from aws.errors import NotFound, aws_errors
 
 _WORDS = {
     "ACCOUNT_LIMIT_EXCEEDED": "the organisation has as many accounts as it may; ask AWS for more",
@@ -59,8 +59,9 @@ def ensure_organization() -> None:
     """Make the portal's account the management account of an organisation, once."""
     client = clients.home("organizations")
     try:
-        client.describe_organization()
-    except client.exceptions.AWSOrganizationsNotInUseException:
+        with aws_errors():
+            client.describe_organization()
+    except NotFound:
         with aws_errors():
             client.create_organization(FeatureSet="ALL")
 

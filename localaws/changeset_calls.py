@@ -6,12 +6,13 @@ A change set holds the stack as it was when it was made: any operation that begi
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from localaws import changesets
 from localaws.calls import Request, check_name, role_checked, settings_of, template_text
 from localaws.commands import Commands, must_be_updatable
-from localaws.errors import AlreadyExists, InvalidChangeSetStatus, ValidationError
+from localaws.errors import AlreadyExists, ChangeSetNotFound, InvalidChangeSetStatus, ValidationError
 from localaws.paging import page
 from localaws.stacks import ChangeSet, Settings, Stack, change_set_arn
 from localaws.steps import Steps
@@ -153,9 +154,9 @@ class ChangeSets:
         self._commands.begin_create(stack, request, on_failure)
 
     def delete(self, request: Request) -> dict[str, Any]:
-        change_set = self._find(request)
-        with self._store.lock:
-            self._store.change_sets.pop(change_set.id, None)
+        """Drop a change set; to the API one that is gone already is no error."""
+        with self._store.lock, suppress(ChangeSetNotFound):
+            del self._store.change_sets[self._find(request).id]
         return {}
 
     def list(self, request: Request) -> dict[str, Any]:

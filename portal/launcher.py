@@ -131,14 +131,13 @@ class Launcher:
         }
         if self.aws_url:
             keys = json.loads((self.state / "aws" / "credentials.json").read_text())
-            found |= {
+            # A profile, a session or one service's address of the caller's shell would lead away from this AWS.
+            found = {name: value for name, value in found.items() if not name.startswith("AWS_")} | {
                 "AWS_ENDPOINT_URL": self.aws_url,
                 "AWS_ACCESS_KEY_ID": keys["access_key_id"],
                 "AWS_SECRET_ACCESS_KEY": keys["secret_access_key"],
                 "AWS_DEFAULT_REGION": keys.get("region", "eu-west-1"),
             }
-            for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-                found.pop(name, None)
         return {**found, **self.settings}
 
     def manage(self, *arguments: str) -> None:

@@ -25,7 +25,8 @@ DEMO = env.flag("STACKPORT_DEMO")
 # STACKPORT_ENVIRONMENT: the label that every page shows, such as Test or Production.
 ENVIRONMENT_LABEL = env.text("STACKPORT_ENVIRONMENT", "Demo" if DEMO else "Production")
 DEBUG = env.flag("STACKPORT_DEBUG")
-TIME_ZONE = env.text("STACKPORT_TIME_ZONE", "UTC")
+# STACKPORT_TIME_ZONE: the zone of every time on a page.
+TIME_ZONE = env.zone("STACKPORT_TIME_ZONE", "UTC")
 
 SECRET_KEY = env.text("STACKPORT_SECRET_KEY", "", hint="It needs 50 random characters.")
 SECRET_KEY_FALLBACKS = env.words("STACKPORT_SECRET_KEY_FALLBACKS")
@@ -95,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",  # above whatever answers by itself, as the two around it
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -102,7 +104,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",

@@ -6,8 +6,9 @@ docs/performance.md.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
@@ -20,7 +21,8 @@ class ThreadedPages:
     """An ASGI application around a WSGI one. Its server must hand over whole requests, as daphne does."""
 
     def __init__(self, pages: Callable[..., Iterable[bytes]], threads: int = THREADS) -> None:
-        self._pages: Any = WsgiToAsgi(pages)  # type: ignore[no-untyped-call]  # asgiref types its other half only
+        inner: Any = WsgiToAsgi
+        self._pages = inner(_closing(pages))  # its other half has types, this one has none
         # The last one used comes first, so that few threads and connections stay warm. An executor starts its thread
         # at its first request.
         self._free: asyncio.LifoQueue[ThreadPoolExecutor] = asyncio.LifoQueue()
@@ -29,9 +31,33 @@ class ThreadedPages:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request; with every thread busy it waits its turn."""
+        # WSGI would take X_Forwarded_Proto for the proxy's X-Forwarded-Proto; Django's own handlers drop it too.
+        scope = {**scope, "headers": [header for header in scope["headers"] if b"_" not in header[0]]}
         executor = await self._free.get()
+        give_back = partial(self._free.put_nowait, executor)
         try:
             async with ThreadSensitiveContext(executor=executor):
                 await self._pages(scope, receive, send)
+        except asyncio.CancelledError:
+            # The view runs on without its reader; the next request must not wait for it.
+            executor.submit(asyncio.get_running_loop().call_soon_threadsafe, give_back)
+            raise
+        except BaseException:
+            give_back()
+            raise
+        give_back()
+
+
+def _closing(pages: Callable[..., Iterable[bytes]]) -> Callable[..., Iterator[bytes]]:
+    """Close each answer at its end (PEP 3333), which asgiref leaves out: Django ends the request there."""
+
+    def answer(environ: Any, start_response: Any) -> Iterator[bytes]:
+        found = pages(environ, start_response)
+        try:
+            yield from found
         finally:
-            self._free.put_nowait(executor)
+            close = getattr(found, "close", None)
+            if close is not None:
+                close()
+
+    return answer
