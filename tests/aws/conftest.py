@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -77,3 +78,17 @@ def other_account(local_aws: LocalAWS) -> ProjectAccount:
 def fresh_name() -> str:
     """A name that no other test uses."""
     return f"t{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def client(account: ProjectAccount) -> Any:
+    """An S3 client that may do everything in the account."""
+    return clients.member(account, Role.DEPLOY, "s3", actor="tests")
+
+
+@pytest.fixture
+def bucket(client: Any, fresh_name: str) -> str:
+    """A bucket with nothing set."""
+    place = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+    client.create_bucket(Bucket=fresh_name, ObjectOwnership="ObjectWriter", **place)
+    return fresh_name
