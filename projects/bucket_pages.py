@@ -90,7 +90,7 @@ class Bucket:
         if self.stack is None:
             return "It does not stand yet." if self.running else "It was never created."
         if self.running and self.running.action == Action.DELETE:
-            return f"It is being deleted by {self.running.author}."
+            return f"It is being deleted by {self.running.actor}."
         if self.stack.spec is None:
             return self.stack.problem or "Its details are still being read from CloudFormation."
         if not self.stack.status.editable and not self.stack.status.running:
@@ -275,7 +275,7 @@ def _operations(project: Project) -> _Operations:
     newest = Operation.objects.filter(project=project, target=OuterRef("target")).order_by("-version").values("pk")[:1]
     mattering = targets.filter(Q(state__in=OPEN_STATES) | Q(state=State.FAILED, pk=Subquery(newest)))
     shown: dict[str, Operation] = {}
-    for operation in mattering.shown_first().select_related("author", "project"):
+    for operation in mattering.shown_first().with_people():
         shown.setdefault(operation.target, operation)
     found = _Operations(stamp, shown, dict(targets.order_by().values_list("target").annotate(Max("version"))))
     with _held_lock:

@@ -47,7 +47,7 @@ def bucket_item(name: str) -> str:
 
 def shown_operation(project: Project, target: str) -> Operation | None:
     """Return the operation that pages show for a target: what runs, else what waits first, else the newest."""
-    return of_target(project, target).shown_first().select_related("author", "project").first()
+    return of_target(project, target).shown_first().with_people().first()
 
 
 def of_target(project: Project, target: str) -> OperationQuerySet:

@@ -68,7 +68,7 @@ def claim(operation_id: UUID) -> Claim | None:
     )
     if not taken:
         return None
-    operation = Operation.objects.select_related("project", "author").get(pk=operation_id)
+    operation = Operation.objects.all().with_people().get(pk=operation_id)
     return Claim(operation, operation.attempt, operation.step, operation.leased_until)
 
 
@@ -109,7 +109,7 @@ def take(held: Claim) -> Outcome:
     """Run the claimed step; errors that pass by themselves become "look again"."""
     operation = held.operation
     project = operation.project
-    actor = f"person-{operation.author_id}"
+    actor = f"person-{operation.actor.pk}"
     step = STEPS[operation.action][held.step]
     try:
         work = Work(

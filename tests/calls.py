@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from botocore.endpoint import Endpoint
@@ -18,6 +19,7 @@ class Calls:
     made: Counter[str] = field(default_factory=Counter)
     answered_bytes: Counter[str] = field(default_factory=Counter)
     names: list[str] = field(default_factory=list)
+    sessions: set[str] = field(default_factory=set)  # role session names that were asked for
 
 
 @contextmanager
@@ -31,12 +33,18 @@ def counted() -> Iterator[Calls]:
         service = self._endpoint_prefix
         calls.made[service] += 1
         calls.answered_bytes[service] += len(answer.content)
+        if service == "sts":
+            calls.sessions.update(parse_qs(_text(request.body)).get("RoleSessionName", []))
         calls.names.append(f"{service} {request.headers.get('X-Amz-Target', request.url)}")
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Endpoint, "_send", counting)
         yield calls
+
+
+def _text(body: bytes | str | None) -> str:
+    return body.decode() if isinstance(body, bytes) else body or ""
 
 
 class Killed(BaseException):

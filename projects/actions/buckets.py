@@ -7,7 +7,7 @@ from django.db import IntegrityError
 
 from people.models import Person
 from projects import live
-from projects.actions import operations
+from projects.actions import obstacles, operations
 from projects.errors import BucketBeingDeleted, BucketGone, NameTaken, NothingChanged
 from projects.models import Action, Operation, Project
 from projects.stacks.mirror import MirroredStack
@@ -23,40 +23,28 @@ class Asker:
     reason: str = ""
 
 
-def taken_by(project: Project, name: str) -> str:
-    """Return who holds a bucket name in this project, in words; empty when it is free as far as the portal knows."""
-    target = live.bucket_item(name)
-    creating = Operation.objects.filter(project=project, target=target, action=Action.CREATE).open().first()
-    if creating:
-        return f"{creating.author} is creating a bucket of this name right now."
-    if live.find_bucket(project, name):
-        return "This project has a bucket of this name already."
-    return ""
-
-
 def create(project: Project, spec: BucketSpec, *, by: Asker) -> Operation:
     """Ask for a new bucket; a worker builds its stack. Raises NameTaken, ProjectNotReady, FormUsed."""
     asked = _request(Action.CREATE, spec.name, by, after=spec.to_document())
     if (repeated := operations.repeated(project, asked)) is not None:
         return repeated
     operations.expect_open(project)
-    held = taken_by(project, spec.name)
+    held = obstacles.taken_by(project, spec.name)
     if held:
         raise NameTaken(held)
     try:
         return operations.request(project, asked)
     except IntegrityError as error:
         # Two managers sent the same name in the same moment: the database let one through.
-        raise NameTaken(taken_by(project, spec.name)) from error
+        raise NameTaken(obstacles.taken_by(project, spec.name)) from error
 
 
 def _standing(project: Project, name: str) -> MirroredStack:
     stack = live.find_bucket(project, name)
     if stack is None:
         raise BucketGone("This bucket does not exist any more.")
-    deleting = Operation.objects.filter(project=project, target=live.bucket_item(name), action=Action.DELETE).open()
-    if deleting.exists():
-        raise BucketBeingDeleted("This bucket is being deleted.")
+    if deleting := obstacles.being_deleted(project, name):
+        raise BucketBeingDeleted(deleting)
     return stack
 
 

@@ -22,9 +22,9 @@ from aws import sqs
 from aws.errors import AWSError
 from people.models import Person
 from projects import live
+from projects.actions import obstacles
 from projects.errors import FormUsed, NotCancellable, NotRetryable, ProjectNotReady
 from projects.models import Action, Operation, OperationStep, Project, State
-from projects.stacks.changes import conflict_words, conflicts
 from projects.stacks.steps import first_step
 
 logger = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ def start_waiting(project: Project, targets: Iterable[str]) -> None:
             with transaction.atomic():
                 started = Operation.objects.filter(pk=ready.pk, state=State.WAITING).update(
                     state=State.RUNNING,
-                    step=first_step(ready.action),
+                    step=ready.step or first_step(ready.action),
                     started_at=now,
                     step_due_at=now,
                     version=bumped(_above_target(project, target)),
@@ -175,30 +175,25 @@ def note_progress(operation: Operation) -> None:
 def retry(operation: Operation, *, by: Person) -> Operation:
     """Try a failed operation again with everything that was typed. Raises NotRetryable, ProjectNotReady."""
     expect_open(operation.project)
-    _expect_no_conflict(operation)
+    if obstacle := obstacles.against_retry(operation):
+        raise NotRetryable(obstacle)
     try:
         return _retry(operation, by=by)
     except IntegrityError as error:
         raise NotRetryable("Somebody is creating a bucket of this name right now; choose another name.") from error
 
 
-def _expect_no_conflict(operation: Operation) -> None:
-    """Refuse to try what can only fail: others changed the same fields to something else."""
-    stack = live.find_bucket(operation.project, operation.target_name)
-    if operation.action != Action.CHANGE or operation.before is None or stack is None or stack.spec is None:
-        return
-    if fought_over := conflicts(operation.before, operation.after or {}, stack.spec.to_document()):
-        raise NotRetryable(conflict_words(fought_over, stack.spec) + " Open the form with everything typed instead.")
-
-
 @transaction.atomic
 def _retry(operation: Operation, *, by: Person) -> Operation:
-    # A creation makes a new stack under a new name; a change or deletion keeps to the stack that it is about.
-    fresh_stack = {"stack_name": "", "stack_id": ""} if operation.action == Action.CREATE else {}
+    resumed_at = obstacles.resumed_at(operation)
+    # A creation that starts over makes a new stack under a new name; all others keep to the stack that they are about.
+    fresh_stack = {} if resumed_at or operation.action != Action.CREATE else {"stack_name": "", "stack_id": ""}
     settled = Operation.objects.filter(pk=operation.pk, state=State.FAILED).update(
         state=State.WAITING,
         attempt=operation.attempt + 1,
-        step="",
+        retried_by=by,
+        retried_at=timezone.now(),
+        step=resumed_at,
         cause="",
         outcome="",
         change_set_id="",

@@ -1,6 +1,7 @@
 """Operation: one change that somebody asked for. The row is the queue; SQS only rings the bell (DESIGN P4)."""
 
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -39,6 +40,10 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Return what has not settled."""
         return self.filter(state__in=OPEN_STATES)
 
+    def with_people(self) -> "OperationQuerySet":
+        """Fetch with each what a page says of it: who asked, in which project."""
+        return self.select_related("author", "retried_by", "project")
+
     def shown_first(self) -> "OperationQuerySet":
         """Order a target's operations as pages show them: the one that runs, those that wait in order, the newest."""
         turn = models.Case(
@@ -67,6 +72,15 @@ class Operation(models.Model):
     )
     author = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="operations")
     reason = models.CharField(max_length=300, blank=True)
+    retried_by = models.ForeignKey(
+        Person,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Who asked for this attempt.",
+    )
+    retried_at = models.DateTimeField(null=True, blank=True)
     depends_on = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="dependents")
 
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
@@ -121,6 +135,16 @@ class Operation(models.Model):
     def is_open(self) -> bool:
         """Whether it waits or runs."""
         return self.state in OPEN_STATES
+
+    @property
+    def actor(self) -> Person:
+        """Who asked for the present attempt: the author, or who tried again."""
+        return self.retried_by or self.author
+
+    @property
+    def asked_at(self) -> datetime:
+        """When the present attempt was asked for."""
+        return self.retried_at or self.created_at
 
     @property
     def target_name(self) -> str:

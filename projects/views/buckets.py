@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from aws.protection import PROTECTION
 from projects import bucket_pages, live
-from projects.actions import buckets
+from projects.actions import buckets, obstacles
 from projects.actions.buckets import Asker
 from projects.bucket_pages import Bucket, Query
 from projects.errors import FormUsed, NameTaken, ProjectError
@@ -60,7 +60,7 @@ def bucket_detail(request: HttpRequest, project: Project, name: str) -> HttpResp
     bucket = bucket_pages.find(project, name)
     if bucket is None:
         return _gone(request, project, name)
-    operations = live.of_target(project, bucket.item).select_related("author", "project")
+    operations = live.of_target(project, bucket.item).with_people()
     context = {
         "project": project,
         "bucket": bucket,
@@ -117,7 +117,7 @@ def bucket_name_check(request: HttpRequest, project: Project) -> HttpResponse:
         if "label" in found:
             context["problem"] = found["label"]
         else:
-            context |= {"name": name, "problem": found.get("name") or buckets.taken_by(project, name)}
+            context |= {"name": name, "problem": found.get("name") or obstacles.taken_by(project, name)}
     return render(request, "projects/_name_check.html", context)
 
 
@@ -174,7 +174,7 @@ def bucket_delete(request: HttpRequest, project: Project, name: str) -> HttpResp
 def _gone(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     """Say who deleted a bucket and when; one that never was answers like any page that does not exist."""
     deletions = live.of_target(project, live.bucket_item(name)).filter(action=Action.DELETE, state=State.SUCCEEDED)
-    deletion = deletions.select_related("author", "project").order_by("-version").first()
+    deletion = deletions.with_people().order_by("-version").first()
     if deletion is None:
         raise Http404
     if request.headers.get("HX-Request"):

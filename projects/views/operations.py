@@ -58,7 +58,7 @@ def _before_it(operation: Operation) -> Operation | None:
     return (
         ahead.filter(Q(state=State.RUNNING) | Q(created_at__lt=operation.created_at))
         .shown_first()
-        .select_related("author", "project")
+        .with_people()
         .first()
     )
 
@@ -88,4 +88,4 @@ def operation_cancel(request: HttpRequest, project: Project, pk: UUID) -> HttpRe
 
 
 def _operation(project: Project, pk: UUID) -> Operation:
-    return get_object_or_404(Operation.objects.select_related("author", "project"), project=project, pk=pk)
+    return get_object_or_404(Operation.objects.all().with_people(), project=project, pk=pk)

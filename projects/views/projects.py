@@ -58,4 +58,4 @@ def activity(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _operations(project: Project) -> QuerySet[Operation]:
-    return Operation.objects.filter(project=project).select_related("author", "project").order_by("-created_at")
+    return Operation.objects.filter(project=project).with_people().order_by("-created_at")

@@ -15,6 +15,7 @@ from projects.models import Operation, Project, State
 from projects.stacks import mirror
 from projects.stacks.status import StackStatus
 from tests import portal_run
+from tests.calls import counted
 from tests.projects.specs import asker, spec_for
 
 
@@ -137,6 +138,53 @@ def test_a_name_taken_by_a_stranger_rolls_back_removes_the_remains_and_can_be_tr
     portal_run.settle(again)
     assert again.state == State.SUCCEEDED, again.cause
     assert again.attempt == 2
+
+
+def test_a_creation_whose_reading_back_failed_goes_on_with_the_stack_that_stands(
+    acme: Project, ana: Person, ben: Person, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projects.stacks.steps.common.SETTLING_SECONDS", 0)
+    operation = create(acme, ana, label)
+    portal_run.until(lambda: Operation.objects.get(pk=operation.pk).step == "verify")
+    s3 = clients.organisation_member(acme.account_id, "s3", acme.region)
+    s3.put_bucket_versioning(Bucket=operation.target_name, VersioningConfiguration={"Status": "Suspended"})
+    portal_run.settle(operation)
+    assert operation.state == State.FAILED
+    assert "can be brought back" in operation.cause
+    stood = operation.stack_id
+
+    s3.put_bucket_versioning(Bucket=operation.target_name, VersioningConfiguration={"Status": "Enabled"})
+    again = portal_run.settle(operations.retry(operation, by=ben))
+
+    assert again.state == State.SUCCEEDED, again.cause
+    assert again.stack_id == stood
+    assert (again.actor, again.author) == (ben, ana)
+
+
+def test_who_tries_again_is_who_acts_in_aws(
+    acme: Project, harbour: Project, ana: Person, ben: Person, label: str
+) -> None:
+    spec = spec_for(acme, ana, label)
+    stranger = clients.organisation_member(harbour.account_id, "s3", "eu-west-1")
+    stranger.create_bucket(Bucket=spec.name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    operation = portal_run.settle(create(acme, ana, label))
+    stranger.delete_bucket(Bucket=spec.name)
+
+    clients.reset()  # whose credentials it has, the process keeps
+    with counted() as calls:
+        again = portal_run.settle(operations.retry(operation, by=ben))
+
+    assert again.state == State.SUCCEEDED, again.cause
+    assert {found for found in calls.sessions if found.startswith("person-")} == {f"person-{ben.pk}"}
+
+
+def test_a_name_that_was_taken_meanwhile_is_not_tried_again(acme: Project, ana: Person, label: str) -> None:
+    operation = create(acme, ana, label)
+    Operation.objects.filter(pk=operation.pk).update(state=State.FAILED)
+    portal_run.settle(create(acme, ana, label))
+
+    with pytest.raises(NotRetryable, match="has a bucket of this name already"):
+        operations.retry(Operation.objects.get(pk=operation.pk), by=ana)
 
 
 def test_only_a_failed_operation_is_tried_again(acme: Project, ana: Person, label: str) -> None:

@@ -8,7 +8,7 @@ from aws.errors import BucketNotFound
 from people.models import Person
 from projects import live
 from projects.actions import buckets, operations
-from projects.errors import BucketBeingDeleted, BucketGone
+from projects.errors import BucketBeingDeleted, BucketGone, NotRetryable
 from projects.models import Operation, Project, State
 from projects.stacks import accounts
 from projects.stacks.status import StackStatus
@@ -95,6 +95,17 @@ def test_a_bucket_being_deleted_takes_no_other_change(acme: Project, ana: Person
 
     with pytest.raises(BucketBeingDeleted):
         buckets.delete(acme, name, by=asker(ben))
+
+
+def test_what_was_about_a_bucket_that_is_gone_is_not_tried_again(
+    acme: Project, ana: Person, ben: Person, name: str
+) -> None:
+    failed = buckets.delete(acme, name, by=asker(ana))
+    Operation.objects.filter(pk=failed.pk).update(state=State.FAILED)
+    portal_run.settle(buckets.delete(acme, name, by=asker(ben)))
+
+    with pytest.raises(NotRetryable, match="does not exist any more"):
+        operations.retry(Operation.objects.get(pk=failed.pk), by=ana)
 
 
 def test_a_bucket_that_is_gone_says_so(acme: Project, ana: Person) -> None:

@@ -13,6 +13,8 @@ from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome,
 from projects.stacks.templates import UnknownTemplate, fingerprint, read, render
 from projects.stacks.templates import body as body_of
 
+GONE = "The bucket's stack does not exist any more, so nothing could be changed."
+
 
 def merge(before: dict[str, Any], asked: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """Return `now` with the fields that the form changed, so that of two edits from one base neither is lost."""
@@ -25,8 +27,10 @@ def compare(work: Work) -> Outcome:
     try:
         stack = work.reader.describe(operation.stack_id)
     except StackNotFound:
-        return Failed("The bucket's stack does not exist any more, so nothing could be changed.")
+        return Failed(GONE)
     status = parse(stack.status)
+    if status.gone:
+        return Failed(GONE)
     if not status.settled:
         return LookAgain(3, "Another change of this stack is still running.")
     if not status.editable:

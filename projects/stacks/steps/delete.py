@@ -19,6 +19,8 @@ from projects.stacks.steps.common import (
 from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome, Step, Wait, Work
 from projects.stacks.templates import UnknownTemplate, fingerprint, read, render
 
+GONE = "The bucket and its stack are gone already."
+
 
 def _counted(contents: Contents) -> str:
     parts = [
@@ -47,8 +49,10 @@ def count(work: Work) -> Outcome:
     try:
         stack = work.reader.describe(work.operation.stack_id)
     except StackNotFound:
-        return Done("The bucket and its stack are gone already.")
+        return Done(GONE)
     status = parse(stack.status)
+    if status.gone:
+        return Done(GONE)
     if not status.settled:
         return LookAgain(3, "Another change of this stack is still running.")
     held = _contents(work)
