@@ -77,7 +77,9 @@ def run_step(operation_id: UUID) -> None:
     held = claim(operation_id)
     if held is None:
         return
-    OperationStep.objects.get_or_create(operation=held.operation, attempt=held.attempt, name=held.step)
+    step, _new = OperationStep.objects.get_or_create(operation=held.operation, attempt=held.attempt, name=held.step)
+    if step.ended_at is not None:  # come to again, since the base had moved
+        OperationStep.objects.filter(pk=step.pk).update(started_at=timezone.now(), ended_at=None, failed=False)
     try:
         advance(held, _outcome(held))
     except LostClaim as lost:

@@ -1,11 +1,13 @@
 """Queues: messages come, come back, and end among the dead letters; a queue is made once."""
 
 import json
+import socket
+import time
 
 import pytest
 
 from aws import clients, sqs
-from aws.errors import QueueNotFound
+from aws.errors import QueueNotFound, Unreachable
 from localaws.server import LocalAWS
 
 
@@ -99,3 +101,18 @@ def test_a_queue_that_is_not_there_is_told(local_aws: LocalAWS, fresh_name: str)
 
 def test_a_process_has_one_object_for_a_queue(local_aws: LocalAWS, fresh_name: str) -> None:
     assert sqs.queue(fresh_name) is sqs.queue(fresh_name)
+
+
+def test_a_send_that_nobody_answers_is_given_up_while_somebody_still_waits(
+    local_aws: LocalAWS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        clients.reset()
+        began = time.monotonic()
+
+        with pytest.raises(Unreachable):
+            sqs.Queue("stackport-operations").send("{}")
+
+        assert time.monotonic() - began < 20  # the background's patience is over two minutes
+    clients.reset()

@@ -70,7 +70,7 @@ def look(work: Work) -> Outcome:
 
 def build(work: Work) -> Outcome:
     """Wait for the change to settle."""
-    return settled_update(work, "look", then=lambda: Go("verify"))
+    return settled_update(work, "look", rebase="compare", then=lambda: Go("verify"))
 
 
 def read_back(work: Work) -> Outcome:

@@ -116,13 +116,14 @@ def moved(work: Work, rebase: str) -> Outcome:
     return Go(rebase, "The template had moved; compared again.")
 
 
-def settled_update(work: Work, step: str, then: Callable[[], Outcome]) -> Outcome:
+def settled_update(work: Work, step: str, *, rebase: str, then: Callable[[], Outcome]) -> Outcome:
     """Wait for the executed change set; go on when its template is in force."""
     stack, status = read_again(work)
     if not status.settled:
         return Wait()
     if not executed(work, step):
-        return LookAgain(2)
+        # Its first event may take some seconds. What never began, whatever was answered, is asked for once more.
+        return LookAgain(2) if _step_seconds(work) < VISIBLE_SECONDS else moved(work, rebase)
     if status == StackStatus.UPDATE_COMPLETE:
         return then()
     if status == StackStatus.UPDATE_ROLLBACK_FAILED:
@@ -131,6 +132,13 @@ def settled_update(work: Work, step: str, then: Callable[[], Outcome]) -> Outcom
         )
     cause = root_cause(work.reader.events(stack.stack_id, limit=100), work.token(step))
     return Failed(f"Rolled back: the bucket is as it was before. {cause}")
+
+
+def _step_seconds(work: Work) -> float:
+    """Return for how long the operation is at its present step."""
+    operation = work.operation
+    began_at = operation.steps.get(attempt=operation.attempt, name=operation.step).started_at
+    return (timezone.now() - began_at).total_seconds()
 
 
 def remove_stack(work: Work, then: str) -> Outcome:
@@ -166,9 +174,6 @@ def verify(work: Work) -> Outcome:
     missing = [line.words for line in work.buckets.posture(spec.name, wanted) if not line.ok]
     if not missing:
         return Done(f"Bucket {spec.name} stands, with every protection read back from S3.")
-    started = work.operation.steps.filter(attempt=work.operation.attempt, name="verify").values_list(
-        "started_at", flat=True
-    )
-    if started and (timezone.now() - started[0]).total_seconds() < SETTLING_SECONDS:
+    if _step_seconds(work) < SETTLING_SECONDS:
         return LookAgain(2, "S3 does not show every protection yet.")
     return Failed("The bucket stands, but S3 does not show these protections: " + "; ".join(missing))

@@ -88,7 +88,7 @@ def mark_look(work: Work) -> Outcome:
 
 def mark_build(work: Work) -> Outcome:
     """Wait for the mark."""
-    return settled_update(work, "marklook", then=lambda: Go("recount"))
+    return settled_update(work, "marklook", rebase="mark", then=lambda: Go("recount"))
 
 
 def recount(work: Work) -> Outcome:
