@@ -124,6 +124,29 @@ def test_a_worker_that_dies_while_a_mark_is_taken_back_is_replaced(
     assert s3.get_object(Bucket=operation.target_name, Key="invoice.pdf")["Body"].read() == b"content"
 
 
+@pytest.mark.parametrize(
+    ("action", "asking", "waiting"),
+    [
+        (Action.CHANGE, "look", "build"),
+        (Action.DELETE, "marklook", "markbuild"),
+        (Action.DELETE, "remove", "removing"),
+    ],
+)
+def test_what_was_answered_but_never_began_is_asked_for_again(
+    acme: Project, ana: Person, label: str, monkeypatch: pytest.MonkeyPatch, action: Action, asking: str, waiting: str
+) -> None:
+    monkeypatch.setattr("projects.stacks.steps.common.VISIBLE_SECONDS", 0)
+    operation = ask(acme, ana, label, action)
+    reach(operation, asking)
+    # As an AWS leaves it that took the request and forgot it, as a killed local one may.
+    Operation.objects.filter(pk=operation.pk).update(step=waiting, step_due_at=timezone.now())
+
+    portal_run.settle(operation, sweeping=True)
+
+    assert operation.state == State.SUCCEEDED, operation.cause
+    assert_in_force(operation)
+
+
 def assert_in_force(operation: Operation) -> None:
     """The outcome stands once, in CloudFormation itself."""
     found = live.find_bucket(operation.project, operation.target_name)

@@ -148,6 +148,11 @@ def remove_stack(work: Work, then: str) -> Outcome:
     return Go(then)
 
 
+def not_begun(work: Work, asking: str) -> Outcome:
+    """Wait for a deletion to begin; what never begins, whatever was answered, is asked for once more."""
+    return LookAgain(2) if _step_seconds(work) < VISIBLE_SECONDS else Go(asking, "It had not begun; asked once more.")
+
+
 def gone(work: Work) -> StackStatus | None:
     """Return the status of a stack that should be gone; None when it is."""
     operation = work.operation

@@ -9,7 +9,16 @@ from projects.stacks import accounts, invariants
 from projects.stacks.causes import root_cause
 from projects.stacks.naming import Kind, stack_name
 from projects.stacks.status import StackStatus
-from projects.stacks.steps.common import VISIBLE_SECONDS, gone, read_again, remove_stack, spec_of, tags_of, verify
+from projects.stacks.steps.common import (
+    VISIBLE_SECONDS,
+    gone,
+    not_begun,
+    read_again,
+    remove_stack,
+    spec_of,
+    tags_of,
+    verify,
+)
 from projects.stacks.steps.outcomes import Failed, Go, LookAgain, Outcome, Step, Wait, Work
 from projects.stacks.templates import RESOURCE_TYPES, render
 from projects.stacks.templates import body as body_of
@@ -73,7 +82,7 @@ def removing(work: Work) -> Outcome:
         return Wait()
     if status == StackStatus.DELETE_FAILED:
         return Failed(f"{work.operation.cause} Some remains could not be removed; staff can see them in the account.")
-    return LookAgain(2)
+    return not_begun(work, "remove")
 
 
 def protect(work: Work) -> Outcome:

@@ -12,6 +12,7 @@ from projects.stacks.steps.common import (
     gone,
     judge_and_execute,
     make_change_set,
+    not_begun,
     read_again,
     remove_stack,
     settled_update,
@@ -146,7 +147,7 @@ def removing(work: Work) -> Outcome:
             f"The deletion stopped: {found}. Nothing in it was lost. Empty the bucket, then delete it again; "
             "until then it takes no other change."
         )
-    return LookAgain(2)
+    return not_begun(work, "unprotect")
 
 
 STEPS: dict[str, Step] = {
