@@ -32,7 +32,7 @@ browser: setup-dev  ## Chromium for the browser tests: the system's, or one from
 
 test: setup-dev browser  ## Every test once, with coverage
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not live" --cov --cov-report=
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not live" --cov --cov-report=
 	$(BIN)/python -m pytest -m browser --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 

@@ -2,17 +2,23 @@
 
 import copy
 import threading
+import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
+from moto import backends
+from moto.core import utils as core_utils
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 from moto.sns.models import SNSBackend, Subscription
+from moto.sqs import models as sqs_models
 from moto.sqs.models import SQSBackend
 
 from localaws import polls, subscriptions
@@ -33,9 +39,11 @@ def apply() -> None:
         _receive_without_sleeping()
         _leave_bucket_policies_to_the_front_door()
         _undo_transactions_item_by_item()
+        _list_modules_once()
+        _read_the_clock_quickly()
 
 
-def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
+def _replace(owner: type | ModuleType, name: str, function: Callable[..., Any]) -> None:
     setattr(owner, name, function)
 
 
@@ -145,3 +153,19 @@ def _touched(backend: Any, write: dict[str, Any], *_more: Any) -> list[tuple[Any
     hash_key = DynamoType(key[table.hash_key_attr])
     range_key = DynamoType(key[table.range_key_attr]) if table.range_key_attr else None
     return [(table, hash_key, range_key, copy.deepcopy(table.get_item(hash_key, range_key)))]
+
+
+def _list_modules_once() -> None:
+    """moto lists its own folder twice a request, with a look at each of 90 entries: a fifth of a small call."""
+    modules = tuple(backends.list_of_moto_modules())
+    _replace(backends, "list_of_moto_modules", lambda: modules)
+
+
+def _read_the_clock_quickly() -> None:
+    """moto asks a queue's messages one by one for the time, through four dates each: 10 ms a call at 100 messages."""
+    original = core_utils.unix_time_millis
+
+    def unix_time_millis(moment: datetime | None = None) -> float:
+        return time.time() * 1000 if moment is None else float(original(moment))
+
+    _replace(sqs_models, "unix_time_millis", unix_time_millis)

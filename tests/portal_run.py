@@ -3,21 +3,25 @@
 Tests of operations use it to take messages one by one, lose them, double them, or stop half way.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from django.conf import settings
 
-from aws import sqs
+from aws import clients, sqs
 from aws.sqs import Message
+from notifications import push
 from notifications.intake import Intake
 from projects import bells, queues, sweep
 from projects.actions.operations import operations_queue
 from projects.models import Operation
 
 PATIENCE_SECONDS = 20
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.1
 __all__ = ["hear_all", "intake", "listening", "purge", "queues", "ring_one", "settle", "take_bells", "until"]
 
 
@@ -31,8 +35,8 @@ def purge() -> None:
         queue = sqs.queue(name)
         # PurgeQueue itself is allowed once a minute.
         while messages := queue.receive(wait_seconds=0):
-            for message in messages:
-                queue.delete(message)
+            gone = [{"Id": str(number), "ReceiptHandle": one.receipt} for number, one in enumerate(messages)]
+            clients.home("sqs").delete_message_batch(QueueUrl=queue.url(), Entries=gone)
 
 
 def take_bells() -> list[Message]:
@@ -68,28 +72,50 @@ def listening() -> Iterator[None]:
         thread.join(10)
 
 
+@cache
+def pages_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop that runs beside the tests, as daphne's does beside the intake."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="pages", daemon=True).start()
+    return loop
+
+
+@contextmanager
+def in_the_web_process() -> Iterator[None]:
+    """Push onto a loop meanwhile; outside, as in a worker, signals are announced through the events queue."""
+    push.bind(pages_loop())
+    try:
+        yield
+    finally:
+        push.bind(None)
+
+
 def hear_all() -> int:
     """Handle every event that waits now; return how many."""
     queue = sqs.queue(settings.STACKPORT_EVENTS_QUEUE)
     listening = intake()
     count = 0
-    while messages := queue.receive(wait_seconds=0, max_messages=10):
-        for message in messages:
-            listening.handle(message)
-            count += 1
+    with in_the_web_process():
+        while messages := queue.receive(wait_seconds=0, max_messages=10):
+            for message in messages:
+                listening.handle(message)
+                count += 1
     return count
 
 
 def until(condition: Callable[[], bool], *, events: bool = True, sweeping: bool = False) -> None:
     """Let bells and events be handled until a condition holds; fail when it does not in time."""
     deadline = time.monotonic() + PATIENCE_SECONDS
+    pause = SHORTEST_PAUSE
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
         handled = (events and hear_all()) or ring_one()
         if sweeping:
             sweep.once()
+        # The local AWS works in this process: whoever asks it all the time keeps it from its work.
+        pause = SHORTEST_PAUSE if handled else min(2 * pause, LONGEST_PAUSE)
         if not handled:
-            time.sleep(0.02)
+            time.sleep(pause)
 
 
 def settle(operation: Operation, *, events: bool = True, sweeping: bool = False) -> Operation:

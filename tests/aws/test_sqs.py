@@ -59,9 +59,16 @@ def test_a_message_that_fails_too_often_goes_to_the_dead_letters(local_aws: Loca
     assert [message.body for message in dead.receive(wait_seconds=0)] == ["poison"]
 
 
-def test_a_queue_is_encrypted_and_keeps_messages_for_two_weeks(queue: sqs.Queue) -> None:
-    found = clients.home("sqs").get_queue_attributes(QueueUrl=queue.url(), AttributeNames=["All"])["Attributes"]
-    assert found["SqsManagedSseEnabled"] == "true"
+def test_a_queue_is_encrypted_and_keeps_messages_for_two_weeks(local_aws: LocalAWS, fresh_name: str) -> None:
+    asked: dict[str, str] = {}
+    client = clients.home("sqs")
+    client.meta.events.register(
+        "before-parameter-build.sqs.CreateQueue", lambda params, **_: asked.update(params["Attributes"])
+    )
+    queue = sqs.create_queue(fresh_name)
+    # Asked for by name: an account's default may be another.
+    assert asked["SqsManagedSseEnabled"] == "true"
+    found = client.get_queue_attributes(QueueUrl=queue.url(), AttributeNames=["All"])["Attributes"]
     assert found["MessageRetentionPeriod"] == str(14 * 86_400)
     assert queue.arn() == found["QueueArn"]
 
