@@ -4,12 +4,20 @@ Source: docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.Upd
 Query.KeyConditionExpressions.html
 """
 
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+}
 Item = dict[str, dict[str, Any]]
 _CLAUSE = re.compile(r"\b(SET|REMOVE|ADD|DELETE)\b")
 _ASSIGNMENT = re.compile(r"\s*([#\w.]+)\s*=\s*((?:[^,(]|\([^)]*\))+)")
@@ -61,44 +69,39 @@ def refused(held: Item | None, request: Mapping[str, Any]) -> bool:
     return condition.startswith("attribute_exists") and held is None
 
 
-def matches(item: Item, request: Mapping[str, Any]) -> bool:
-    """Tell whether an item is in the answer of a Query; one without the sort attribute is not in the index."""
+def conditions(request: Mapping[str, Any]) -> list[tuple[str, Callable[[Any], bool]]]:
+    """Return a Query's conditions: an attribute and what must be true of it."""
     names, values = request.get("ExpressionAttributeNames", {}), request["ExpressionAttributeValues"]
+    found: list[tuple[str, Callable[[Any], bool]]] = []
     for begins, prefix, between, least, most, name, sign, bound in _SORT.findall(request["KeyConditionExpression"]):
         attribute = begins or between or name
-        held = item.get(names.get(attribute, attribute))
-        if held is None:
-            return False
         if begins:
-            fits = str(held["S"]).startswith(values[prefix]["S"])
+            test = _begins(plain(values[prefix]))
         elif between:
-            fits = plain(values[least]) <= plain(held) <= plain(values[most])
+            test = _between(plain(values[least]), plain(values[most]))
         else:
-            fits = _compares(plain(held), sign, plain(values[bound]))
-        if not fits:
-            return False
-    return True
+            test = partial(_turned(_SIGNS[sign]), plain(values[bound]))
+        found.append((names.get(attribute, attribute), test))
+    return found
 
 
-def sort_attribute(request: Mapping[str, Any]) -> str | None:
-    """Return the attribute that a Query's second condition names."""
-    found = _SORT.findall(request["KeyConditionExpression"])
-    names = [begins or between or name for begins, _, between, _, _, name, _, _ in found]
-    return request.get("ExpressionAttributeNames", {}).get(names[1], names[1]) if len(names) > 1 else None
+def matches(item: Item, wanted: list[tuple[str, Callable[[Any], bool]]]) -> bool:
+    """Tell whether an item meets conditions; one without the attribute is not in the index."""
+    return all(name in item and test(plain(item[name])) for name, test in wanted)
+
+
+def _begins(prefix: str) -> Callable[[Any], bool]:
+    return lambda held: held.startswith(prefix)
+
+
+def _between(least: Any, most: Any) -> Callable[[Any], bool]:
+    return lambda held: least <= held <= most
+
+
+def _turned(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda bound, held: compare(held, bound)
 
 
 def plain(value: Mapping[str, Any]) -> Any:
     """Return a value that compares as DynamoDB compares it."""
     return Decimal(value["N"]) if "N" in value else next(iter(value.values()))
-
-
-def _compares(held: Any, sign: str, bound: Any) -> bool:
-    return bool(
-        {
-            "=": held == bound,
-            "<": held < bound,
-            ">": held > bound,
-            "<=": held <= bound,
-            ">=": held >= bound,
-        }[sign]
-    )

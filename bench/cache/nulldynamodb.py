@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -131,6 +131,12 @@ class NullDynamoDB:
     def counted(self) -> dict[str, Any]:
         """Return `requests` and `answered_bytes` since the last time, and the last one's `operation`, `arguments`."""
         return self._control({})
+
+    def arguments_of(self, call: Callable[[], object]) -> dict[str, Any]:
+        """Return what the last request of a piece of work carried."""
+        call()
+        arguments: dict[str, Any] = self.counted()["arguments"]
+        return arguments
 
     def _control(self, wish: dict[str, float]) -> dict[str, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

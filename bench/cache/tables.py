@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench.cache.expressions import Item, matches, plain, refused, sort_attribute, updated
+from bench.cache.expressions import Item, conditions, matches, plain, refused, updated
 
 PAGE_BYTES = 1024 * 1024
 
@@ -153,9 +153,10 @@ class Tables:
         return b"{}"
 
     def _query(self, request: Any) -> bytes:
-        table, sort = self._table(request["TableName"]), sort_attribute(request)
-        found = [one for one in table.items.values() if matches(one[0], request)]
-        if sort is not None:
+        table, wanted = self._table(request["TableName"]), conditions(request)
+        found = [one for one in table.items.values() if matches(one[0], wanted)]
+        if len(wanted) > 1:
+            sort = wanted[1][0]
             found.sort(key=lambda one: plain(one[0][sort]), reverse=not request.get("ScanIndexForward", True))
         return _page(table, found, request)
 

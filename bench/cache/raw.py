@@ -1,0 +1,68 @@
+"""The yardstick: a tuned boto3 client, given the very arguments that our cache was seen to send."""
+
+import base64
+import itertools
+import pickle
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# As the cache sets its own client: what is compared is the adapter, not botocore's defaults.
+TUNED = Config(
+    user_agent="bench/1",
+    parameter_validation=False,
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "max_attempts": 3},
+    max_pool_connections=32,
+)
+RAW, PLAIN, DECODED = "raw call", "raw call, plain", "raw call, decoded"
+PLAIN_ARGUMENTS = {"TableName", "Key", "Item", "RequestItems", "ConsistentRead"}
+_fresh = itertools.count()
+
+
+def client() -> Any:
+    """Return a tuned boto3 client with nothing above it."""
+    return boto3.session.Session().client("dynamodb", config=TUNED)
+
+
+def calls(sent: Mapping[str, Any]) -> dict[str, Callable[[], object]]:
+    """Return the call that was sent; without what is only asked beside it, if it differs; with its values unpacked."""
+    method = getattr(client(), re.sub(r"(?<!^)(?=[A-Z])", "_", sent["operation"]).lower())
+    arguments = _with_bytes(sent["arguments"])
+
+    def call(given: Mapping[str, Any]) -> Any:
+        if "ConditionExpression" in given and "Item" in given:
+            given = {**given, "Item": {**given["Item"], "k": {"S": f"raw-{next(_fresh)}"}}}  # `add` adds what is new
+        return method(**given)
+
+    found: dict[str, Callable[[], object]] = {RAW: lambda: call(arguments)}
+    plain = {name: value for name, value in arguments.items() if name in PLAIN_ARGUMENTS}
+    if plain != arguments and sent["operation"] != "UpdateItem":
+        found[PLAIN] = lambda: call(plain)
+    if sent["operation"] == "BatchGetItem":
+        table = next(iter(arguments["RequestItems"]))
+        found[DECODED] = lambda: [_decoded(item) for item in call(arguments)["Responses"][table]]
+    return found
+
+
+def _decoded(item: Mapping[str, Any]) -> Any:
+    """Return the value without any check, as a program that trusts its table would."""
+    data = bytes(item["v"]["B"])
+    data = zlib.decompress(data[1:]) if data[:1] == b"z" else data[1:]
+    return pickle.loads(data[32:])
+
+
+def _with_bytes(value: Any) -> Any:
+    """Return a document of the wire as boto3 takes it."""
+    if isinstance(value, list):
+        return [_with_bytes(one) for one in value]
+    if isinstance(value, dict):
+        if set(value) == {"B"} and isinstance(value["B"], str):
+            return {"B": base64.b64decode(value["B"])}
+        return {name: _with_bytes(one) for name, one in value.items()}
+    return value
