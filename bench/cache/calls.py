@@ -32,7 +32,7 @@ OPERATIONS: dict[str, tuple[Callable[[Any], object], int]] = {
     "set": (lambda cache: cache.set("small", ONE_KB), 150),
     "add": (lambda cache: cache.add(f"new-{next(_fresh)}", ONE_KB), 100),
     "incr": (lambda cache: cache.incr("number"), 100),
-    "touch": (lambda cache: cache.touch("small", 300), 100),
+    "touch": (lambda cache: cache.touch("touched", 300), 100),
     "get of a list": (lambda cache: cache.get("list"), 100),
     GET_MANY: (lambda cache: cache.get_many(MANY_VALUES), 10),
     GET_MANY_LISTS: (lambda cache: cache.get_many(MANY_LISTS), 10),
@@ -104,7 +104,14 @@ def _judge(report: Report, found: Mapping[str, Comparison]) -> None:
 
 def _fill(cache: Any) -> None:
     """Write what is read: one by one, since the peer's set_many raises over a key that is there."""
-    for key, value in {"small": ONE_KB, "list": LIST, "number": 1, **MANY_VALUES, **MANY_LISTS}.items():
+    for key, value in {
+        "small": ONE_KB,
+        "touched": ONE_KB,
+        "list": LIST,
+        "number": 1,
+        **MANY_VALUES,
+        **MANY_LISTS,
+    }.items():
         cache.set(key, value)
 
 
@@ -120,7 +127,7 @@ def _compare(dynamodb: NullDynamoDB, name: str, rounds: int, aliases: tuple[str,
         counted = dynamodb.counted()
         comparison.requests[alias] = counted["requests"]
         if alias == OURS:
-            subjects |= raw.calls(counted)
+            subjects |= raw.calls(counted, MANY_LISTS.values() if name == GET_MANY_LISTS else ())
     comparison.timings = {subject: Timing() for subject in subjects}
     for _ in range(rounds):
         _round(subjects, comparison.timings, times)

@@ -1,107 +1,207 @@
-"""As much of DynamoDB's expressions as the measured caches use: enough to hold their items, no judge of correctness.
+"""DynamoDB's expressions, as much of them as the measured caches use, each parsed once.
 
-Source: docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html and
-Query.KeyConditionExpressions.html
+A condition becomes a function that tells whether an item meets it, an update one that returns the changed item.
+Source: docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html and
+Expressions.UpdateExpressions.html
 """
 
 import operator
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import cache, partial
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
+Value = dict[str, Any]
+Item = dict[str, Value]
+
+
+class Scope(NamedTuple):
+    """What an expression is read against."""
+
+    item: Mapping[str, Value]
+    names: Mapping[str, str]
+    values: Mapping[str, Value]
+
+    def of(self, word: str) -> Value | None:
+        """Return the value that a word stands for; None for an attribute that is not there."""
+        return self.values[word] if word[0] == ":" else self.item.get(self.names.get(word, word))
+
+
+Test = Callable[[Scope], bool]
+Operand = Callable[[Scope], Value | None]
+_TOKEN = re.compile(r"\s*(<>|<=|>=|[-+=<>(),]|[#:]?[\w.]+)")
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
+    "<>": operator.ne,
     "<": operator.lt,
     ">": operator.gt,
     "<=": operator.le,
     ">=": operator.ge,
 }
-Item = dict[str, dict[str, Any]]
-_CLAUSE = re.compile(r"\b(SET|REMOVE|ADD|DELETE)\b")
-_ASSIGNMENT = re.compile(r"\s*([#\w.]+)\s*=\s*((?:[^,(]|\([^)]*\))+)")
-_OPERAND = re.compile(r"(if_not_exists)\(\s*([#\w.]+)\s*,\s*(:\w+)\s*\)|(:\w+)|([#\w.]+)")
-_SORT = re.compile(
-    r"begins_with\(\s*([#\w]+)\s*,\s*(:\w+)\s*\)|([#\w]+)\s+BETWEEN\s+(:\w+)\s+AND\s+(:\w+)|([#\w]+)\s*(<=|>=|=|<|>)\s*(:\w+)"
-)
 
 
-def updated(item: Item, request: Mapping[str, Any]) -> Item:
-    """Return an item after an UpdateExpression."""
-    names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
-    new = dict(item)
-    for verb, operand in _clauses(request.get("UpdateExpression", "")):
-        if verb == "SET":
-            for target, expression in _ASSIGNMENT.findall(operand):
-                new[names.get(target, target)] = _sum(expression, item, names, values)
-        elif verb == "REMOVE":
-            for target in operand.split(","):
-                new.pop(names.get(target.strip(), target.strip()), None)
+def scope(item: Mapping[str, Value] | None, request: Mapping[str, Any]) -> Scope:
+    """Return an item, or nothing, with a request's names and values."""
+    return Scope(item or {}, request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {}))
+
+
+@cache
+def condition(text: str) -> Test:
+    """Return the function that tells whether an item meets a condition."""
+    return _Parser(text).either()
+
+
+def updated(within: Scope, text: str) -> Item:
+    """Return the item after an update."""
+    new = dict(within.item)
+    for name, change in _update(text):
+        value = change(within) if change else None
+        if value is None:
+            new.pop(within.names.get(name, name), None)
         else:
-            raise NotImplementedError(f"{verb} in an update is not known here")
+            new[within.names.get(name, name)] = value
     return new
 
 
 @cache
-def _clauses(expression: str) -> list[tuple[str, str]]:
-    parts = _CLAUSE.split(expression)
-    return list(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def _sum(expression: str, item: Item, names: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `operand`, `operand + operand` or `operand - operand`."""
-    found = []
-    for _function, path, otherwise, value, name in _OPERAND.findall(expression):
-        path = names.get(path or name, path or name)
-        found.append(item.get(path, values.get(otherwise)) if path else values[value])
-    if len(found) == 1:
-        return dict(found[0])
-    first, second = (Decimal(one["N"]) for one in found)
-    return {"N": str(first - second if "-" in expression else first + second)}
-
-
-def refused(held: Item | None, request: Mapping[str, Any]) -> bool:
-    """Tell whether a condition that begins with a test for existence fails; other conditions count as met."""
-    condition = request.get("ConditionExpression", "").lstrip("( ")
-    if condition.startswith("attribute_not_exists"):
-        return held is not None
-    return condition.startswith("attribute_exists") and held is None
-
-
-def conditions(request: Mapping[str, Any]) -> list[tuple[str, Callable[[Any], bool]]]:
-    """Return a Query's conditions: an attribute and what must be true of it."""
-    names, values = request.get("ExpressionAttributeNames", {}), request["ExpressionAttributeValues"]
-    found: list[tuple[str, Callable[[Any], bool]]] = []
-    for begins, prefix, between, least, most, name, sign, bound in _SORT.findall(request["KeyConditionExpression"]):
-        attribute = begins or between or name
-        if begins:
-            test = _begins(plain(values[prefix]))
-        elif between:
-            test = _between(plain(values[least]), plain(values[most]))
-        else:
-            test = partial(_turned(_SIGNS[sign]), plain(values[bound]))
-        found.append((names.get(attribute, attribute), test))
-    return found
-
-
-def matches(item: Item, wanted: list[tuple[str, Callable[[Any], bool]]]) -> bool:
-    """Tell whether an item meets conditions; one without the attribute is not in the index."""
-    return all(name in item and test(plain(item[name])) for name, test in wanted)
-
-
-def _begins(prefix: str) -> Callable[[Any], bool]:
-    return lambda held: held.startswith(prefix)
-
-
-def _between(least: Any, most: Any) -> Callable[[Any], bool]:
-    return lambda held: least <= held <= most
-
-
-def _turned(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    return lambda bound, held: compare(held, bound)
+def _update(text: str) -> list[tuple[str, Operand | None]]:
+    return _Parser(text).update()
 
 
 def plain(value: Mapping[str, Any]) -> Any:
     """Return a value that compares as DynamoDB compares it."""
     return Decimal(value["N"]) if "N" in value else next(iter(value.values()))
+
+
+class _Parser:
+    """Turns a text's words into functions, from the left."""
+
+    def __init__(self, text: str) -> None:
+        self._words = _TOKEN.findall(text)[::-1]
+
+    def _take(self, wanted: str | None = None) -> str:
+        word: str = self._words.pop()
+        if wanted is not None and word.upper() != wanted:
+            raise NotImplementedError(f"{word} where {wanted} was expected")
+        return word
+
+    def _next_is(self, *words: str) -> bool:
+        return bool(self._words) and self._words[-1].upper() in words
+
+    # -- conditions -------------------------------------------------------------------------------------------------
+
+    def either(self) -> Test:
+        tests = [self._all()]
+        while self._next_is("OR"):
+            self._take()
+            tests.append(self._all())
+        return lambda within: any(test(within) for test in tests)
+
+    def _all(self) -> Test:
+        tests = [self._one()]
+        while self._next_is("AND"):
+            self._take()
+            tests.append(self._one())
+        return lambda within: all(test(within) for test in tests)
+
+    def _one(self) -> Test:
+        if self._next_is("NOT"):
+            self._take()
+            inverted = self._one()
+            return lambda within: not inverted(within)
+        if self._next_is("("):
+            self._take()
+            inner = self.either()
+            self._take(")")
+            return inner
+        if self._next_is("ATTRIBUTE_EXISTS", "ATTRIBUTE_NOT_EXISTS"):
+            wanted = self._take().lower() == "attribute_exists"
+            path = self._argument()
+            return lambda within: (path(within) is not None) == wanted
+        if self._next_is("BEGINS_WITH"):
+            self._take()
+            held, prefix = self._arguments()
+            return _compared(lambda one, other: bool(one.startswith(other)), held, prefix)
+        return self._comparison()
+
+    def _comparison(self) -> Test:
+        held, sign = self._operand(), self._take()
+        if sign.upper() != "BETWEEN":
+            return _compared(_SIGNS[sign], held, self._operand())
+        least = self._operand()
+        self._take("AND")
+        from_below, from_above = _compared(operator.ge, held, least), _compared(operator.le, held, self._operand())
+        return lambda within: from_below(within) and from_above(within)
+
+    # -- operands ---------------------------------------------------------------------------------------------------
+
+    def _operand(self) -> Operand:
+        if self._next_is("SIZE"):
+            self._take()
+            sized = self._argument()
+            return lambda within: _size(sized(within))
+        if self._next_is("IF_NOT_EXISTS"):
+            self._take()
+            held, otherwise = self._arguments()
+            return lambda within: held(within) or otherwise(within)
+        if self._next_is("LIST_APPEND"):
+            self._take()
+            first, second = self._arguments()
+            return lambda within: {"L": [*(first(within) or {})["L"], *(second(within) or {})["L"]]}
+        word = self._take()
+        return lambda within: within.of(word)
+
+    def _argument(self) -> Operand:
+        self._take("(")
+        found = self._operand()
+        self._take(")")
+        return found
+
+    def _arguments(self) -> tuple[Operand, Operand]:
+        self._take("(")
+        first = self._operand()
+        self._take(",")
+        second = self._operand()
+        self._take(")")
+        return first, second
+
+    # -- updates ----------------------------------------------------------------------------------------------------
+
+    def update(self) -> list[tuple[str, Operand | None]]:
+        changes: list[tuple[str, Operand | None]] = []
+        while self._words:
+            verb = self._take().upper()
+            while True:
+                changes.append((self._take(), self._assigned() if verb == "SET" else None))
+                if not self._next_is(","):
+                    break
+                self._take()
+        return changes
+
+    def _assigned(self) -> Operand:
+        self._take("=")
+        first = self._operand()
+        if not self._next_is("+", "-"):
+            return first
+        sign = 1 if self._take() == "+" else -1
+        second = self._operand()
+        return lambda within: {"N": str(_number(first(within)) + sign * _number(second(within)))}
+
+
+def _compared(test: Callable[[Any, Any], bool], one: Operand, other: Operand) -> Test:
+    def met(within: Scope) -> bool:
+        held, bound = one(within), other(within)
+        if held is None or bound is None:
+            return held is not bound and test is operator.ne
+        return test(plain(held), plain(bound))
+
+    return met
+
+
+def _size(value: Value | None) -> Value | None:
+    return None if value is None else {"N": str(len(plain(value)))}
+
+
+def _number(value: Value | None) -> Decimal:
+    return Decimal((value or {})["N"])

@@ -1,8 +1,8 @@
 """A stand-in for DynamoDB that costs next to nothing: what is left of a call's time is the client's.
 
 Emulators are slower than the client that is to be measured (moto needs 1.4 ms for a GetItem, boto3 half of one). Wire
-format, headers and `x-amz-crc32` are DynamoDB's; behind them is a dict (`tables.py`). Never for correctness: conditions
-are hardly looked at. `python -m bench.cache.nulldynamodb PORT` serves until it is ended.
+format, headers and `x-amz-crc32` are DynamoDB's; behind them is a dict (`tables.py`). Never for correctness: it refuses
+nothing that DynamoDB would for its size, type or rate. `python -m bench.cache.nulldynamodb PORT` serves until it is ended.
 Source: docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 """
 
@@ -39,6 +39,7 @@ class State:
         self.delay_seconds = 0.0
         self.requests = 0
         self.answered_bytes = 0
+        self.busy_seconds = 0.0
         self.last = b"", b"{}"
 
     def answer(self, head: bytes, body: bytes) -> bytes:
@@ -46,6 +47,7 @@ class State:
         target = head.lower().find(b"x-amz-target: dynamodb_20120810.")
         if target < 0:
             return _framed(b"200 OK", self._control(json.loads(body)))
+        begun = time.perf_counter()
         operation = head[target + 32 : head.index(b"\r", target)]
         try:
             status, answer = b"200 OK", self.tables.operations[operation](json.loads(body))
@@ -54,14 +56,20 @@ class State:
         self.requests += 1
         self.answered_bytes += len(answer)
         self.last = operation, body
+        self.busy_seconds += time.perf_counter() - begun
         return _framed(status, answer)
 
     def _control(self, wish: Any) -> bytes:
         """Set the delay, if there is a wish; tell what was counted since the last time."""
         self.delay_seconds = wish.get("delay_seconds", self.delay_seconds)
         operation, body = self.last
-        counted = {"requests": self.requests, "answered_bytes": self.answered_bytes}
+        counted = {
+            "requests": self.requests,
+            "answered_bytes": self.answered_bytes,
+            "busy_milliseconds": self.busy_seconds * 1000,
+        }
         self.requests = self.answered_bytes = 0
+        self.busy_seconds = 0.0
         return json.dumps({**counted, "operation": operation.decode(), "arguments": json.loads(body)}).encode()
 
 
@@ -129,7 +137,10 @@ class NullDynamoDB:
         self._control({"delay_seconds": milliseconds / 1000})
 
     def counted(self) -> dict[str, Any]:
-        """Return `requests` and `answered_bytes` since the last time, and the last one's `operation`, `arguments`."""
+        """Return `requests`, `answered_bytes` and `busy_milliseconds` (the stand-in's own) since the last time.
+
+        Also the last request's `operation` and `arguments`.
+        """
         return self._control({})
 
     def arguments_of(self, call: Callable[[], object]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench.cache.expressions import Item, conditions, matches, plain, refused, updated
+from bench.cache.expressions import Item, condition, plain, scope, updated
 
 PAGE_BYTES = 1024 * 1024
 
@@ -31,6 +31,15 @@ class Table:
         if len(self._keys) == 1:
             return item[self._keys[0]]["S"]
         return tuple(item[name]["S"] for name in self._keys)
+
+    def sort_attribute(self, index: str | None) -> str:
+        """Return what the items of the table, or of its local index, are in order of."""
+        schema = self.definition["KeySchema"]
+        for one in self.definition.get("LocalSecondaryIndexes", []):
+            if one["IndexName"] == index:
+                schema = one["KeySchema"]
+        found: str = schema[1]["AttributeName"]
+        return found
 
     def key(self, item: Item) -> Item:
         """Return an item's key attributes."""
@@ -106,7 +115,7 @@ class Tables:
     def _update(self, request: Any) -> bytes:
         table = self._table(request["TableName"])
         old = self._checked(table, request["Key"], request)
-        new = updated(old or dict(request["Key"]), request)
+        new = updated(scope(old or request["Key"], request), request["UpdateExpression"])
         table.keep(new)
         return _written(old, new, request)
 
@@ -118,7 +127,8 @@ class Tables:
 
     def _checked(self, table: Table, key: Item, request: Any) -> Item | None:
         held = table.held(key)
-        if refused(held, request):
+        wished = request.get("ConditionExpression")
+        if wished and not condition(wished)(scope(held, request)):
             wanted = held and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
             raise Refused("ConditionalCheckFailedException", **({"Item": held} if wanted else {}))
         return held
@@ -146,18 +156,26 @@ class Tables:
 
     def _transact(self, request: Any) -> bytes:
         single = {"Put": self._put, "Update": self._update, "Delete": self._delete}
-        for one in request["TransactItems"]:
-            for kind, arguments in one.items():
-                if kind != "ConditionCheck":
-                    single[kind]({name: value for name, value in arguments.items() if name != "ConditionExpression"})
+        changes = [change for one in request["TransactItems"] for change in one.items()]
+        reasons = []
+        for _kind, arguments in changes:
+            try:
+                self._checked(self._table(arguments["TableName"]), arguments.get("Key") or arguments["Item"], arguments)
+                reasons.append({"Code": "None"})
+            except Refused:
+                reasons.append({"Code": "ConditionalCheckFailed"})
+        if any(reason["Code"] != "None" for reason in reasons):
+            raise Refused("TransactionCanceledException", CancellationReasons=reasons)
+        for kind, arguments in changes:
+            if kind != "ConditionCheck":
+                single[kind](arguments)
         return b"{}"
 
     def _query(self, request: Any) -> bytes:
-        table, wanted = self._table(request["TableName"]), conditions(request)
-        found = [one for one in table.items.values() if matches(one[0], wanted)]
-        if len(wanted) > 1:
-            sort = wanted[1][0]
-            found.sort(key=lambda one: plain(one[0][sort]), reverse=not request.get("ScanIndexForward", True))
+        table, wanted = self._table(request["TableName"]), condition(request["KeyConditionExpression"])
+        found = [one for one in table.items.values() if wanted(scope(one[0], request))]
+        sort = table.sort_attribute(request.get("IndexName"))
+        found.sort(key=lambda one: plain(one[0][sort]), reverse=not request.get("ScanIndexForward", True))
         return _page(table, found, request)
 
     def _scan(self, request: Any) -> bytes:
