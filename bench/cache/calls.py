@@ -73,6 +73,7 @@ def run(dynamodb: NullDynamoDB, report: Report) -> None:
     """Measure every operation, without and with a delay of the server, and hold the results against the promises."""
     for alias in ALIASES:
         _fill(caches[alias])
+        _assert_filled(caches[alias], alias)
     report.title("The stand-in for DynamoDB")
     trip = dynamodb.round_trip(peers.TABLE, dynamodb.arguments_of(lambda: caches[OURS].get("small"))["Key"])
     report.figure("a GetItem of 1 KB through a bare socket, p50", trip, "us", goal=80)
@@ -113,6 +114,14 @@ def _fill(cache: Any) -> None:
         **MANY_LISTS,
     }.items():
         cache.set(key, value)
+
+
+def _assert_filled(cache: Any, alias: str) -> None:
+    """Fail when a cache does not answer what was stored: a miss is quicker than a hit."""
+    held = cache.get("small") == ONE_KB and cache.get("list") == LIST and cache.get("number") == 1
+    assert held, f"{alias} does not answer what was stored"
+    assert cache.get_many(MANY_VALUES) == MANY_VALUES, f"{alias} does not answer what was stored"
+    assert cache.get_many(MANY_LISTS) == MANY_LISTS, f"{alias} does not answer what was stored"
 
 
 def _compare(dynamodb: NullDynamoDB, name: str, rounds: int, aliases: tuple[str, ...]) -> Comparison:
