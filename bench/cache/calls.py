@@ -17,7 +17,7 @@ from bench.cache import peers, raw
 from bench.cache.nulldynamodb import NullDynamoDB
 from bench.cache.peers import ALIASES, OURS, PEER
 from bench.cache.raw import DECODED, RAW
-from bench.cache.values import LIST, MANY_LISTS, MANY_VALUES, ONE_KB
+from bench.cache.values import ENTRIES_TOUCHED, LIST, MANY_LISTS, MANY_VALUES, ONE_KB
 from bench.report import Report
 
 ROUNDS = 5
@@ -32,7 +32,7 @@ OPERATIONS: dict[str, tuple[Callable[[Any], object], int]] = {
     "set": (lambda cache: cache.set("small", ONE_KB), 150),
     "add": (lambda cache: cache.add(f"new-{next(_fresh)}", ONE_KB), 100),
     "incr": (lambda cache: cache.incr("number"), 100),
-    "touch": (lambda cache: cache.touch("touched", 300), 100),
+    "touch": (lambda cache: cache.touch(f"touched-{next(_fresh) % ENTRIES_TOUCHED}", 300), 100),
     "get of a list": (lambda cache: cache.get("list"), 100),
     GET_MANY: (lambda cache: cache.get_many(MANY_VALUES), 10),
     GET_MANY_LISTS: (lambda cache: cache.get_many(MANY_LISTS), 10),

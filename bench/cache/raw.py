@@ -11,6 +11,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from bench.cache.values import ENTRIES_TOUCHED
+
 # As the cache sets its own client: what is compared is the adapter, not botocore's defaults.
 TUNED = Config(
     user_agent="bench/1",
@@ -22,6 +24,8 @@ TUNED = Config(
 )
 RAW, PLAIN, DECODED = "raw call", "raw call, plain", "raw call, decoded"
 PLAIN_ARGUMENTS = {"TableName", "Key", "Item", "RequestItems", "ConsistentRead"}
+TOKEN = re.compile(r"[0-9a-f]{32}")
+NUMBERED = re.compile(r"(?<=touched-)\d+")
 _fresh = itertools.count()
 
 
@@ -36,9 +40,7 @@ def calls(sent: Mapping[str, Any], values: Collection[Any] = ()) -> dict[str, Ca
     arguments = _with_bytes(sent["arguments"])
 
     def call(given: Mapping[str, Any]) -> Any:
-        if "ConditionExpression" in given and "Item" in given:
-            given = {**given, "Item": {**given["Item"], "k": {"S": f"raw-{next(_fresh)}"}}}  # `add` adds what is new
-        return method(**given)
+        return method(**_again(given))
 
     found: dict[str, Callable[[], object]] = {RAW: lambda: call(arguments)}
     plain = {name: value for name, value in arguments.items() if name in PLAIN_ARGUMENTS}
@@ -49,6 +51,21 @@ def calls(sent: Mapping[str, Any], values: Collection[Any] = ()) -> dict[str, Ca
         packed = [zlib.compress(pickle.dumps(value, protocol=5), 1) for value in values]
         found[DECODED] = lambda: (call(arguments), [pickle.loads(zlib.decompress(one)) for one in packed])
     return found
+
+
+def _again(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return arguments of a conditional write under which it succeeds once more."""
+    if "ConditionExpression" not in given:
+        return given
+    number = next(_fresh)
+    if "Item" in given:
+        return {**given, "Item": {**given["Item"], "k": {"S": f"raw-{number}"}}}  # `add` adds what is new
+    key = NUMBERED.sub(lambda _: str(number % ENTRIES_TOUCHED), given["Key"]["k"]["S"])
+    values = {
+        name: {"S": f"{number:032x}"} if TOKEN.fullmatch(value.get("S", "")) else value
+        for name, value in given.get("ExpressionAttributeValues", {}).items()
+    }
+    return {**given, "Key": {"k": {"S": key}}, "ExpressionAttributeValues": values}
 
 
 def _with_bytes(value: Any) -> Any:

@@ -21,6 +21,7 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 
 MANY = 100
+ENTRIES_TOUCHED = 400  # an entry that is touched time and again may cost more
 ONE_KB = text(1024, seed=1)
 LIST = rows(50)
 MANY_VALUES = {f"many-{number}": text(1024, seed=number) for number in range(MANY)}
