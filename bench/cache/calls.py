@@ -21,6 +21,7 @@ from bench.cache.values import ENTRIES_TOUCHED, LIST, MANY_LISTS, MANY_VALUES, O
 from bench.report import Report
 
 ROUNDS = 5
+HOUR_SECONDS = 3600
 BLOCK = 10  # calls of one cache before the next one's turn, so that noise meets all alike
 SLOW_MILLISECONDS = 3
 GET_MANY, GET_MANY_LISTS = "get_many(100)", "get_many(100) of lists"
@@ -105,15 +106,10 @@ def _judge(report: Report, found: Mapping[str, Comparison]) -> None:
 
 def _fill(cache: Any) -> None:
     """Write what is read: one by one, since the peer's set_many raises over a key that is there."""
-    for key, value in {
-        "small": ONE_KB,
-        "touched": ONE_KB,
-        "list": LIST,
-        "number": 1,
-        **MANY_VALUES,
-        **MANY_LISTS,
-    }.items():
-        cache.set(key, value)
+    touched = {f"touched-{number}": ONE_KB for number in range(ENTRIES_TOUCHED)}
+    single = {"small": ONE_KB, "list": LIST, "number": 1}
+    for key, value in (single | MANY_VALUES | MANY_LISTS | touched).items():
+        cache.set(key, value, HOUR_SECONDS)
 
 
 def _assert_filled(cache: Any, alias: str) -> None:
