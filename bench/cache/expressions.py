@@ -92,6 +92,7 @@ class _Parser:
     # -- conditions -------------------------------------------------------------------------------------------------
 
     def either(self) -> Test:
+        """Return a whole condition, or one in brackets."""
         tests = [self._all()]
         while self._next_is("OR"):
             self._take()
@@ -169,6 +170,7 @@ class _Parser:
     # -- updates ----------------------------------------------------------------------------------------------------
 
     def update(self) -> list[tuple[str, Operand | None]]:
+        """Return each changed attribute with what becomes of it; None removes it."""
         changes: list[tuple[str, Operand | None]] = []
         while self._words:
             verb = self._take().upper()
