@@ -175,13 +175,20 @@ class _Parser:
         while self._words:
             verb = self._take().upper()
             while True:
-                changes.append((self._take(), self._assigned() if verb == "SET" else None))
+                name = self._take()
+                changes.append((name, self._change(verb, name)))
                 if not self._next_is(","):
                     break
                 self._take()
         return changes
 
-    def _assigned(self) -> Operand:
+    def _change(self, verb: str, name: str) -> Operand | None:
+        if verb == "REMOVE":
+            return None
+        if verb == "ADD":
+            more = self._operand()
+            zero = {"N": "0"}
+            return lambda within: {"N": str(_number(within.of(name) or zero) + _number(more(within)))}
         self._take("=")
         first = self._operand()
         if not self._next_is("+", "-"):
