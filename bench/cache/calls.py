@@ -48,6 +48,11 @@ class Timing:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
+    @property
+    def waiting(self) -> float:
+        """Wall clock against CPU."""
+        return _ratio(self.wall, self.cpu)
+
 
 @dataclass(slots=True)
 class Comparison:
@@ -100,6 +105,9 @@ def _judge(report: Report, found: Mapping[str, Comparison]) -> None:
     report.figure("get against the peer, CPU", get.cpu_ratio(OURS, PEER), "x", at_most=0.90, goal=0.80, digits=3)
     report.figure("set against the peer", write.ratio(OURS, PEER), "x", at_most=0.50, goal=0.40, digits=3)
     report.figure(f"{GET_MANY} against the peer", many.ratio(OURS, PEER), "x", at_most=0.06, goal=0.04, digits=3)
+    report.figure(
+        "raw get, wall clock against CPU: above 1.3 the machine is busy", get.timings[RAW].waiting, "x", digits=2
+    )
     asked = max(one.requests[OURS] for one in found.values())
     report.figure("most requests of any of these calls", asked, "", at_most=1, digits=0)
 
