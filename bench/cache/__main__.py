@@ -3,6 +3,7 @@
 `python -m bench.cache calls` runs one part: calls, pages or collections. Needs the packages of requirements-bench.txt.
 """
 
+import signal
 import sys
 
 from bench.cache import peers
@@ -11,6 +12,7 @@ from bench.report import Report
 
 def main() -> int:
     """Run every measure against one set of servers."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end with it
     report = Report()
     with peers.started() as dynamodb:
         # After Django is set up.
