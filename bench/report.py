@@ -17,15 +17,25 @@ class Report:
         print(f"\n{words}", flush=True)
 
     def figure(
-        self, name: str, value: float, unit: str, *, at_most: float | None = None, at_least: float | None = None
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        *,
+        at_most: float | None = None,
+        at_least: float | None = None,
+        goal: float | None = None,
+        digits: int = 1,
     ) -> None:
-        """Print a figure and, where there is a promise, whether it holds."""
-        words = f"  {name:<66} {value:>9.1f} {unit}"
+        """Print a figure and, where there is a promise, whether it holds; a goal is only told of."""
+        words = f"  {name:<66} {value:>9.{digits}f} {unit}"
         holds = (at_most is None or value <= at_most) and (at_least is None or value >= at_least)
         if at_most is not None:
             words += f"   must <= {at_most:g}"
         if at_least is not None:
             words += f"   must >= {at_least:g}"
+        if goal is not None:
+            words += f" (goal {goal:g})"
         if at_most is not None or at_least is not None:
             words += "   holds" if holds else "   MISSED"
         if not holds:
