@@ -3,6 +3,7 @@
 from typing import Any
 
 __all__ = ["DynamoDBCache"]
+__version__ = "1.0.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The cache application: holds the management command."""
+"""The cache application: holds the management command and the system checks."""
 
 from django.apps import AppConfig
 
@@ -7,3 +7,6 @@ class DynamoDBCacheConfig(AppConfig):
     """Holds no models."""
 
     name = "dynamodb_cache"
+
+    def ready(self) -> None:
+        from dynamodb_cache import checks  # noqa: F401 - registering is its whole purpose

@@ -2,301 +2,180 @@
 
 Needs the table named by LOCATION (`manage.py dynamodb_cache create`): hash key `k` (string), TTL attribute `t`.
 Source: docs.djangoproject.com/en/5.2/topics/cache/; limits of DynamoDB: 400 KB an item, 100 reads and 25 writes a batch.
-
-An item: `k` key, `v` value (or `n`, an integer), `c` codec, `e` exact expiry in seconds, `t` the same rounded up for
-DynamoDB's own deletion (which may come days late, so `e` is compared on every path), `w` the write's random token.
 """
 
-import hashlib
-import logging
-import math
-import random
-import time
-import uuid
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from botocore.exceptions import ClientError
-from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
-from django.core.exceptions import ImproperlyConfigured
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
 
-from dynamodb_cache.client import client, errors
-from dynamodb_cache.errors import DynamoDBCacheError, Unavailable
-from dynamodb_cache.serializers import SERIALIZERS, Serializer, Undecodable, pack, unpack
+from dynamodb_cache.aio import AsyncCalls
+from dynamodb_cache.calls import OUTAGES, Entry
+from dynamodb_cache.items import MISSING
+from dynamodb_cache.leases import run, steps
+from dynamodb_cache.preparing import lease_seconds
 
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-READ_BATCH = 100
-WRITE_BATCH = 25
-KEY_BYTES = 1024
-VALUE_BYTES = 390 * 1024
-BULK_SECONDS = 10.0
-OPTIONS = {"REGION", "FAIL_OPEN", "SERIALIZER", "CONSISTENT_READ"}
-_MISSING = object()
+_MISS = object()
 
 
-class DynamoDBCache(BaseCache):
-    """One alias. Cheap to make and offline: the client lives at module level."""
+class DynamoDBCache(AsyncCalls):
+    """One alias. Cheap to make and offline: Django makes one for every thread and every ASGI request.
 
-    def __init__(self, location: str, params: dict[str, Any]) -> None:
-        super().__init__(params)
-        options: Mapping[str, Any] = params.get("OPTIONS") or {}
-        unknown = set(options) - OPTIONS - {"MAX_ENTRIES", "CULL_FREQUENCY"}
-        if unknown:
-            raise ImproperlyConfigured(
-                f"CACHES: unknown option {', '.join(sorted(unknown))}; known: {', '.join(sorted(OPTIONS))}."
-            )
-        self.table = location
-        self._region: str | None = options.get("REGION")
-        self._fail_open: bool = options.get("FAIL_OPEN", False)
-        self._consistent: bool = options.get("CONSISTENT_READ", True)
-        self._serializer: Serializer = SERIALIZERS[options.get("SERIALIZER", "pickle")]()
-
-    # -- keys, values, expiry ---------------------------------------------------------------------------------------
-
-    def _key(self, key: str, version: int | None) -> str:
-        made: str = self.make_and_validate_key(key, version=version)
-        return made if len(made.encode()) <= KEY_BYTES else "sha256:" + hashlib.sha256(made.encode()).hexdigest()
-
-    def _item(self, stored_key: str, value: Any, timeout: Any) -> dict[str, Any]:
-        item: dict[str, Any] = {"k": {"S": stored_key}, "w": {"S": uuid.uuid4().hex}}
-        if type(value) is int and len(str(value)) <= 38:
-            item["n"] = {"N": str(value)}
-        else:
-            item["v"] = {"B": pack(self._serializer.dumps(value, stored_key))}
-            item["c"] = {"S": self._serializer.tag}
-        item.update(self._expiry(timeout))
-        return item
-
-    def _expiry(self, timeout: Any) -> dict[str, Any]:
-        expires_at = self.get_backend_timeout(timeout)
-        if expires_at is None:
-            return {}
-        return {"e": {"N": repr(expires_at)}, "t": {"N": str(math.ceil(max(expires_at, 1)))}}
-
-    def _value(self, item: Mapping[str, Any] | None) -> Any:
-        if item is None or ("e" in item and float(item["e"]["N"]) <= time.time()):
-            return _MISSING
-        if "n" in item:
-            return int(item["n"]["N"])
-        tag = item["c"]["S"]
-        codec = self._serializer if tag == self._serializer.tag else _by_tag(tag)
-        try:
-            return codec.loads(unpack(bytes(item["v"]["B"])), item["k"]["S"])
-        except Undecodable as problem:
-            logger.warning("cache entry cannot be read, taken as missing: table=%s reason=%s", self.table, problem)
-            return _MISSING
-
-    # -- calls ------------------------------------------------------------------------------------------------------
-
-    def _call(self, operation: str, **arguments: Any) -> Any:
-        with errors(self.table):
-            return getattr(client(self._region), operation)(**arguments)
-
-    def _guarded(self, call: Callable[[], T], otherwise: T) -> T:
-        """Answer `otherwise` in an outage, where the alias may fail open."""
-        if not self._fail_open:
-            return call()
-        try:
-            return call()
-        except Unavailable as error:
-            logger.warning("cache does not answer, going on without: %s", error)
-            return otherwise
-
-    def _conditional(self, operation: str, **arguments: Any) -> Any:
-        """Return the answer, or None when the condition failed."""
-        try:
-            return self._call(operation, TableName=self.table, **arguments)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            return None
+    Raises TableMissing and Unavailable, which a fail-open alias swallows: reads miss, writes are dropped. `add`, `incr`
+    and `clear` always raise: somebody acts on their answers.
+    """
 
     # -- Django's API -----------------------------------------------------------------------------------------------
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
-        stored_key = self._key(key, version)
-        found = self._guarded(lambda: self._value(self._read(stored_key)), _MISSING)
-        return default if found is _MISSING else found
-
-    def _read(self, stored_key: str) -> Mapping[str, Any] | None:
-        answer = self._call(
-            "get_item", TableName=self.table, Key={"k": {"S": stored_key}}, ConsistentRead=self._consistent
-        )
-        found: Mapping[str, Any] | None = answer.get("Item")
-        return found
+        found = self._calls.get(self._place(key, version))
+        return default if found is MISSING else found
 
     def has_key(self, key: str, version: int | None = None) -> bool:
-        stored_key = self._key(key, version)
-        return self._guarded(lambda: self._value(self._read(stored_key)) is not _MISSING, otherwise=False)
+        """Whether there is an entry; its value does not travel, so it may still prove undecodable."""
+        return self._calls.has(self._place(key, version))
 
-    def set(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
-        item = self._item(self._key(key, version), value, timeout)
-        if not self._fits(item):
-            self.delete(key, version=version)
-            return
-        self._guarded(lambda: self._call("put_item", TableName=self.table, Item=item), None)
+    def set(
+        self,
+        key: str,
+        value: Any,
+        timeout: Any = DEFAULT_TIMEOUT,
+        version: int | None = None,
+        *,
+        tags: Iterable[str] = (),
+    ) -> None:
+        self._calls.set(self._draft(key, value, timeout, version, tags))
 
-    def _fits(self, item: Mapping[str, Any]) -> bool:
-        size = len(item["v"]["B"]) if "v" in item else 0
-        if size > VALUE_BYTES:
-            logger.warning("cache value too large, dropped: key=%s bytes=%d", item["k"]["S"], size)
-        return size <= VALUE_BYTES
-
-    def add(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+    def add(
+        self,
+        key: str,
+        value: Any,
+        timeout: Any = DEFAULT_TIMEOUT,
+        version: int | None = None,
+        *,
+        tags: Iterable[str] = (),
+    ) -> bool:
         """Store unless there is something: one conditional put, one winner. Raises Unavailable also when failing open."""
-        item = self._item(self._key(key, version), value, timeout)
-        try:
-            self._call(
-                "put_item",
-                TableName=self.table,
-                Item=item,
-                ConditionExpression="attribute_not_exists(k) OR e <= :now",
-                ExpressionAttributeValues={":now": {"N": repr(time.time())}},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            # A repeat of the SDK after a lost answer meets its own first write.
-            there: Any = error.response.get("Item", {})
-            return bool(there.get("w") == item["w"])
-        return True
+        return self._calls.add(self._draft(key, value, timeout, version, tags))
 
     def touch(self, key: str, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        expiry = self._expiry(timeout)
-        values = {":now": {"N": repr(time.time())}, **{f":{name}": value for name, value in expiry.items()}}
-        change = "SET e = :e, t = :t" if expiry else "REMOVE e, t"
-        return self._guarded(
-            lambda: (
-                self._conditional(
-                    "update_item",
-                    Key={"k": {"S": self._key(key, version)}},
-                    UpdateExpression=change,
-                    ConditionExpression="attribute_exists(k) AND (attribute_not_exists(e) OR e > :now)",
-                    ExpressionAttributeValues=values,
-                )
-                is not None
-            ),
-            otherwise=False,
-        )
+        return self._calls.touch("touch", self._place(key, version), self._expires_at(timeout))
 
     def delete(self, key: str, version: int | None = None) -> bool:
-        nothing: dict[str, Any] = {}
-        answer = self._guarded(
-            lambda: self._call(
-                "delete_item", TableName=self.table, Key={"k": {"S": self._key(key, version)}}, ReturnValues="ALL_OLD"
-            ),
-            nothing,
-        )
-        old: dict[str, Any] = answer.get("Attributes", {})
-        return bool(old) and ("e" not in old or float(old["e"]["N"]) > time.time())
+        return self._calls.delete(self._place(key, version))
 
-    def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
-        """Add to an integer in one conditional update that keeps its timeout. Raises ValueError when there is none."""
-        stored_key = self._key(key, version)
-        answer = self._conditional(
-            "update_item",
-            Key={"k": {"S": stored_key}},
-            UpdateExpression="SET n = n + :delta",
-            ConditionExpression="attribute_exists(n) AND (attribute_not_exists(e) OR e > :now)",
-            ExpressionAttributeValues={":delta": {"N": str(delta + 0)}, ":now": {"N": repr(time.time())}},
-            ReturnValues="UPDATED_NEW",
-        )
-        if answer is not None:
-            return int(answer["Attributes"]["n"]["N"])
-        value = self._value(self._read(stored_key))
-        if value is _MISSING:
+    def incr(self, key: str, delta: Any = 1, version: int | None = None) -> Any:
+        """Add to a value in one conditional update that keeps its timeout.
+
+        Raises ValueError when there is none, Unavailable also when failing open: "not there" would be a lie. A repeat
+        after a lost answer is not counted again; its answer is then the number that stands, others' counts included.
+        """
+        return self._calls.incr(self._place(key, version), delta, key)
+
+    def incr_version(self, key: str, delta: int = 1, version: int | None = None) -> int:
+        """Move an entry to another version, with what is left of its timeout."""
+        if version is None:
+            version = self.version
+        new: int = version + delta
+        entry = self.get_entry(key, version=version)
+        if entry is None:
             raise ValueError(f"Key {key!r} not found")
-        increased: int = self._increase_other(stored_key, value, delta)
-        return increased
-
-    def _increase_other(self, stored_key: str, value: Any, delta: int) -> Any:
-        """Add to a value that is no integer, by compare-and-set on its token."""
-        new = value + delta
-        old = self._read(stored_key) or {}
-        item = {**self._item(stored_key, new, None), **{name: old[name] for name in ("e", "t") if name in old}}
-        won = self._conditional(
-            "put_item",
-            Item=item,
-            ConditionExpression="w = :w",
-            ExpressionAttributeValues={":w": old.get("w", {"S": ""})},
-        )
-        if won is None:
-            raise DynamoDBCacheError(f"{stored_key} was changed by somebody else meanwhile; try again.")
+        self.set(key, entry.value, entry.seconds_left, version=new)
+        self.delete(key, version=version)
         return new
 
     def get_many(self, keys: Iterable[str], version: int | None = None) -> dict[str, Any]:
-        named = {self._key(key, version): key for key in keys}
-        nothing: list[Mapping[str, Any]] = []
-        items = self._guarded(lambda: self._read_many(list(named)), nothing)
-        found = {named[item["k"]["S"]]: self._value(item) for item in items}
-        return {key: value for key, value in found.items() if value is not _MISSING}
-
-    def _read_many(self, stored: list[str]) -> list[Mapping[str, Any]]:
-        items: list[Mapping[str, Any]] = []
-        for start in range(0, len(stored), READ_BATCH):
-            wanted = {
-                self.table: {
-                    "Keys": [{"k": {"S": key}} for key in stored[start : start + READ_BATCH]],
-                    "ConsistentRead": self._consistent,
-                }
-            }
-            for answer in self._until_done("batch_get_item", wanted, "UnprocessedKeys"):
-                items += answer["Responses"].get(self.table, [])
-        return items
-
-    def _until_done(self, operation: str, wanted: Mapping[str, Any], left: str) -> Iterable[Any]:
-        """Yield a batch's answers, asking again for what was not processed. Raises Unavailable after ten seconds."""
-        deadline = time.monotonic() + BULK_SECONDS
-        pause = 0.05
-        while wanted:
-            answer = self._call(operation, RequestItems=wanted)
-            yield answer
-            wanted = answer.get(left) or {}
-            if wanted:
-                if time.monotonic() > deadline:
-                    raise Unavailable(
-                        f"{self.table}: DynamoDB left parts of a batch unprocessed for {BULK_SECONDS:.0f} s."
-                    )
-                time.sleep(random.uniform(0, pause))
-                pause = min(pause * 2, 1.0)
+        return self._calls.get_many(self._places(keys, version))
 
     def set_many(
-        self, data: Mapping[str, Any], timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
+        self,
+        data: Mapping[str, Any],
+        timeout: Any = DEFAULT_TIMEOUT,
+        version: int | None = None,
+        *,
+        tags: Iterable[str] = (),
     ) -> list[str]:
-        named = {self._key(key, version): key for key in data}
-        items = [self._item(stored, data[key], timeout) for stored, key in named.items()]
-        failed = [item for item in items if not self._fits(item)]
-        self._guarded(
-            lambda: self._write_many([{"PutRequest": {"Item": item}} for item in items if item not in failed]), None
-        )
-        return [named[item["k"]["S"]] for item in failed]
+        """Store many; return the keys that could not be stored."""
+        return self._calls.set_many(self._drafts(data, timeout, version, tags))
 
     def delete_many(self, keys: Iterable[str], version: int | None = None) -> None:
-        stored = {self._key(key, version) for key in keys}
-        self._guarded(
-            lambda: self._write_many([{"DeleteRequest": {"Key": {"k": {"S": key}}}} for key in sorted(stored)]), None
-        )
-
-    def _write_many(self, requests: list[dict[str, Any]]) -> None:
-        for start in range(0, len(requests), WRITE_BATCH):
-            wanted = {self.table: requests[start : start + WRITE_BATCH]}
-            for _answer in self._until_done("batch_write_item", wanted, "UnprocessedItems"):
-                pass
+        """Delete many. Raises Unfinished, saying how many are left, when that takes too long."""
+        self._calls.delete_many([self._place(key, version) for key in keys])
 
     def clear(self) -> None:
-        """Empty the whole table, page by page."""
-        start: dict[str, Any] = {}
-        while True:
-            page = self._call("scan", TableName=self.table, ProjectionExpression="k", **start)
-            self._write_many([{"DeleteRequest": {"Key": {"k": item["k"]}}} for item in page["Items"]])
-            if "LastEvaluatedKey" not in page:
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        """Forget everything: the whole table, as Django has it, or with NAMESPACE_CLEAR this alias's key prefix."""
+        if self.options.namespace_clear:
+            self._calls.move("clear", [self._namespace()])
+        else:
+            self._calls.clear()
 
+    def get_or_set(
+        self,
+        key: str,
+        default: Any,
+        timeout: Any = DEFAULT_TIMEOUT,
+        version: int | None = None,
+        *,
+        lease: float | None = None,
+        stale: float | None = None,
+        tags: Iterable[str] = (),
+    ) -> Any:
+        """Return a value; where there is none, compute and store it.
 
-def _by_tag(tag: str) -> Serializer:
-    for made in SERIALIZERS.values():
-        if made.tag == tag:
-            return made()
-    raise Undecodable(f"codec {tag!r} is unknown")
+        With `lease`, the seconds that computing may take, one caller computes and the others wait for it, at most that
+        long. With `stale` they do not wait: for so many seconds after its timeout they get the old value.
+        """
+        if lease is None and stale is None:
+            return self._get_or_add(key, default, timeout, version, tags)
+        place, names = self._place(key, version), self._tag_names(tags, version)
+        return run(
+            steps(self._calls, place, lease_seconds(lease, stale)),
+            lambda: default() if callable(default) else default,
+            lambda value: self._leased(place, value, timeout, names, stale),
+        )
+
+    def _get_or_add(self, key: str, default: Any, timeout: Any, version: int | None, tags: Iterable[str]) -> Any:
+        found = self.get(key, _MISS, version=version)
+        if found is not _MISS:
+            return found
+        value = default() if callable(default) else default
+        try:
+            # Without tags as Django calls it, for those who override `add`.
+            self.add(key, value, timeout=timeout, version=version, **({"tags": tags} if tags else {}))
+        except OUTAGES:
+            if not self.options.fail_open:
+                raise
+            return value
+        return self.get(key, value, version=version)
+
+    def close(self, **_kwargs: Any) -> None:
+        """Do nothing: the client belongs to the process, and Django calls this after each request."""
+
+    # -- beyond Django's API ----------------------------------------------------------------------------------------
+
+    def get_entry(self, key: str, version: int | None = None) -> Entry | None:
+        """Return a value with its token, expiry and size; None when there is none."""
+        return self._calls.entry(self._place(key, version))
+
+    def ttl(self, key: str, version: int | None = None) -> float | None:
+        """Return the seconds an entry has left: None for ever, 0 when there is none. Its value does not travel."""
+        return self._calls.ttl(self._place(key, version))
+
+    def persist(self, key: str, version: int | None = None) -> bool:
+        """Keep an entry for ever; False when there is none."""
+        return self._calls.touch("persist", self._place(key, version), None)
+
+    def delete_prefix(self, prefix: str, version: int | None = None) -> None:
+        """Forget every entry whose key begins with a prefix that PREFIXES declares: one write, no scan.
+
+        Other processes notice within GENERATION_SECONDS. Raises ValueError for a prefix that is not declared.
+        """
+        self._calls.move("delete_prefix", [self._prefix_name(prefix, version)])
+
+    def delete_tags(self, tags: Iterable[str], version: int | None = None) -> None:
+        """Forget every entry that was stored with one of these tags. Other processes: within GENERATION_SECONDS."""
+        self._calls.move("delete_tags", list(self._tag_names(tags, version)))
+
+    def stats(self) -> dict[str, Any]:
+        """Return counts of this process since it began, for this alias's table and key prefix."""
+        return self._calls.stats()

@@ -19,12 +19,12 @@ TUNED = Config(
     parameter_validation=False,
     connect_timeout=1,
     read_timeout=3,
-    retries={"mode": "standard", "max_attempts": 3},
+    retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=32,
 )
 RAW, PLAIN, DECODED = "raw call", "raw call, plain", "raw call, decoded"
 PLAIN_ARGUMENTS = {"TableName", "Key", "Item", "RequestItems", "ConsistentRead"}
-TOKEN = re.compile(r"[0-9a-f]{32}")
+TOKEN = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")  # of a write, and in a slot of `incr`
 NUMBERED = re.compile(r"(?<=touched-)\d+")
 _fresh = itertools.count()
 
@@ -62,7 +62,7 @@ def _again(given: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**given, "Item": {**given["Item"], "k": {"S": f"raw-{number}"}}}  # `add` adds what is new
     key = NUMBERED.sub(lambda _: str(number % ENTRIES_TOUCHED), given["Key"]["k"]["S"])
     values = {
-        name: {"S": f"{number:032x}"} if TOKEN.fullmatch(value.get("S", "")) else value
+        name: {"S": f"{number:0{len(value['S'])}x}"} if TOKEN.fullmatch(value.get("S", "")) else value
         for name, value in given.get("ExpressionAttributeValues", {}).items()
     }
     return {**given, "Key": {"k": {"S": key}}, "ExpressionAttributeValues": values}
