@@ -1,7 +1,8 @@
 """The live consumer: small signals to open pages. A page then fetches HTML through its normal view (DESIGN P7).
 
 Frames from the page: `subscribe` (topic, have: versions that it shows), `unsubscribe`, `ping`. Frames to it:
-`subscribed`, `snapshot` (what differs), `changed`, `refused`, `withdrawn`, `pong`, `error`.
+`subscribed`, `snapshot` (what differs), `changed`, `refused`, `withdrawn`, `pong`, `error`. `snapshot` and `pong` carry
+`news`: how many seconds ago news from AWS could last arrive, null when that is not known here.
 """
 
 import json
@@ -15,14 +16,14 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from notifications.topics import group, resolve, session_group
+from notifications import pulse
+from notifications.topics import TOPICS_AT_MOST, group, resolve, session_group
 from people.models import Person
 
 logger = logging.getLogger(__name__)
 
 SIGNED_OUT = 4401
 FAILED = 1011
-TOPICS_AT_MOST = 20
 HAVE_AT_MOST = 2000
 NAME_AT_MOST = 200
 FRAME_AT_MOST = 256 * 1024
@@ -67,7 +68,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels' c
         match frame:
             case {"type": "ping"}:
                 if await self.may_stay():
-                    await self.tell({"type": "pong"})
+                    await self.tell({"type": "pong", "news": pulse.age_seconds()})
             case {"type": "subscribe", "topic": str(topic)}:
                 have = _versions(frame.get("have"))
                 if have is None:
@@ -93,7 +94,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels' c
         self.topics.add(topic)
         items = await database_sync_to_async(found[0].snapshot)(person, found[1], have)
         await self.tell({"type": "subscribed", "topic": topic})
-        await self.tell({"type": "snapshot", "topic": topic, "items": items})
+        await self.tell({"type": "snapshot", "topic": topic, "items": items, "news": pulse.age_seconds()})
 
     async def may_stay(self) -> bool:
         """Check once a minute that the person is still signed in and still allowed to hear; end what is not."""

@@ -15,7 +15,7 @@ from django.db import close_old_connections
 from aws import sns
 from aws.errors import AWSError
 from aws.sqs import Message, Queue
-from notifications import announcements, push, signals, sources
+from notifications import announcements, pulse, push, signals, sources
 from notifications.errors import MalformedEvent, UntrustedMessage
 from notifications.events import (
     Announcement,
@@ -74,11 +74,12 @@ class Intake:
                 logger.warning("events queue cannot be read: %s", error)
                 stop.wait(BACKOFF_SECONDS)
                 continue
-            for message in messages:
-                self.take(message)
+            taken = [self.take(message) for message in messages]
+            if all(taken):
+                pulse.beat()
 
-    def take(self, message: Message) -> None:
-        """Handle a message whatever happens: its failure is logged with its id, and it comes back."""
+    def take(self, message: Message) -> bool:
+        """Handle a message whatever happens: its failure is logged with its id, it comes back, and False is returned."""
         close_old_connections()
         try:
             self.handle(message)
@@ -87,6 +88,9 @@ class Intake:
             logger.exception("message not handled: id=%s tries=%d", message.message_id, message.receive_count)
             if message.receive_count >= LAST_TRY:
                 self._give_up(message, failure)
+            return False
+        else:
+            return True
         finally:
             close_old_connections()
 

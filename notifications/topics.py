@@ -8,6 +8,7 @@ from django.utils.crypto import salted_hmac
 
 from people.models import Person
 
+TOPICS_AT_MOST = 20  # of one open page
 _NAME = re.compile(r"(?P<kind>[a-z]+):(?P<key>[A-Za-z0-9-]{1,64})")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Count, Max, OuterRef, Q, Subquery, Sum
+from django.db.models import Max, OuterRef, Q, Subquery
 
 from dynamodb_cache.collections import Snapshot
 from projects import live
@@ -266,7 +266,7 @@ _held_lock = threading.Lock()
 def _operations(project: Project) -> _Operations:
     """Return the project's operations; read again only when one was added or changed, which its version always tells."""
     rows = Operation.objects.filter(project=project)
-    stamp = tuple(rows.aggregate(Count("pk"), Sum("version"), Max("version")).values())
+    stamp = live.operations_stamps([project]).get(project.pk, ())
     with _held_lock:
         held = _held.get(project.pk)
     if held is not None and held.stamp == stamp:

@@ -4,11 +4,14 @@ A bucket's version is made from its mirrored stack and its latest operation, so 
 after a rebuild of the mirror, and grows whenever either changes.
 """
 
+import hashlib
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from django.db.models import Max
+from django.db.models import Count, Max, Sum
 
+from dynamodb_cache.collections import Snapshot
 from notifications import push
 from projects.models import Action, Operation, Project
 from projects.models.operation import OperationQuerySet
@@ -16,6 +19,8 @@ from projects.stacks import index, mirror
 from projects.stacks.mirror import MirroredStack
 
 BUCKET = "bucket:"
+ACTIVITY = "activity"  # all operations of a project as one item
+OVERVIEW = "overview"  # all that there is to know of a project as one item
 MOVED_AT_ONCE = 3  # one settles, the next one starts, a third is cancelled
 _ORDER = re.compile(r"(?P<moment>\d{4}-\d\d-\d\dT[\d:.]+Z)#(?P<rank>\d+)(?P<reading>\D?)")
 
@@ -38,6 +43,26 @@ def born(stack: MirroredStack | None, asked_at: datetime | None) -> int:
     """Return when a bucket came to be, in milliseconds: asked for, else created. A page counts later ones as new."""
     moment = asked_at or (datetime.fromisoformat(stack.created_at) if stack and stack.created_at else None)
     return int(moment.timestamp() * 1000) if moment else 0
+
+
+def operations_stamps(projects: Iterable[Project]) -> Mapping[int, tuple[object, ...]]:
+    """Return what is another whenever an operation of a project was added or changed, by project; in one query."""
+    rows = Operation.objects.filter(project__in=projects).order_by().values_list("project")
+    return {row[0]: row[1:] for row in rows.annotate(Count("pk"), Sum("version"), Max("version"))}
+
+
+def activity_version(project: Project, stamp: tuple[object, ...]) -> int:
+    """Return the version of a project's operations as a whole. It does not grow: any other one means "look again"."""
+    return _digest(stamp, project.state, project.frozen_reason)
+
+
+def overview_version(project: Project, stamp: tuple[object, ...], snapshot: Snapshot) -> int:
+    """Return the version of all that a project's overview shows, which does not grow either."""
+    return _digest(stamp, project.state, project.frozen_reason, snapshot.revision, sorted(snapshot.head.items()))
+
+
+def _digest(*parts: object) -> int:
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:6])  # a browser counts up to 53 bits
 
 
 def bucket_item(name: str) -> str:

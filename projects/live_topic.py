@@ -28,6 +28,13 @@ class ProjectTopic:
 
 
 def _differences(project: Project, have: Mapping[str, int]) -> list[dict[str, Any]]:
+    return _buckets(project, have) + _operations(project, have) + _as_a_whole(project, have)
+
+
+def _buckets(project: Project, have: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the buckets that differ, when the page shows any."""
+    if SEEN not in have and not any(item.startswith(live.BUCKET) for item in have):
+        return []
     listing = bucket_pages.listing(project, mirror.snapshot(project))
     changed = []
     items = set()
@@ -39,7 +46,7 @@ def _differences(project: Project, have: Mapping[str, int]) -> list[dict[str, An
         if have[bucket.item] != bucket.version if bucket.item in have else born > have.get(SEEN, sys.maxsize):
             changed.append({"item": bucket.item, "version": bucket.version, "born": born})
     gone = [{"item": item, "gone": True} for item in have if item.startswith(live.BUCKET) and item not in items]
-    return changed + gone + _operations(project, have)
+    return changed + gone
 
 
 def _operations(project: Project, have: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -53,3 +60,16 @@ def _operations(project: Project, have: Mapping[str, int]) -> list[dict[str, Any
         for operation in found
         if have[operation.live_item] != operation.version
     ]
+
+
+def _as_a_whole(project: Project, have: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return what is told of the project as one item, when it is not as the page shows it."""
+    if live.ACTIVITY not in have and live.OVERVIEW not in have:
+        return []
+    stamp = live.operations_stamps([project]).get(project.pk, ())
+    present = {}
+    if live.ACTIVITY in have:
+        present[live.ACTIVITY] = live.activity_version(project, stamp)
+    if live.OVERVIEW in have:
+        present[live.OVERVIEW] = live.overview_version(project, stamp, mirror.snapshot(project))
+    return [{"item": item, "version": version} for item, version in present.items() if have[item] != version]

@@ -48,7 +48,7 @@ def on_stack_event(sender: object, *, event: StackEvent, **_: Any) -> None:
         hear_stack(project, event)
     else:
         announce_progress(project, event)
-    mirror.keep_event(project, event)  # last, since nobody waits for it
+        mirror.keep_event(project, event)  # last, since hardly anybody waits for it
 
 
 def hear_stack(project: Project, event: StackEvent) -> None:
@@ -58,6 +58,7 @@ def hear_stack(project: Project, event: StackEvent) -> None:
     settled = parse(event.status).settled
     if news or not settled:
         announce_stack(project, event.stack_id, running)
+    mirror.keep_event(project, event)  # before the last word, so that who looks then sees it too
     if not settled:
         return
     reading.read_again(project, event.stack_id)

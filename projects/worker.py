@@ -147,10 +147,13 @@ def advance(held: Claim, outcome: Outcome) -> None:
             _end_step(held, outcome.note, failed=outcome.failed)
             operations.ring(operation.pk)
         case LookAgain(seconds=seconds):
-            held.save(step_due_at=now + timedelta(seconds=max(seconds, 1) + 5), leased_until=None)
-            _note_step(held, outcome.note)
+            due_at = now + timedelta(seconds=max(seconds, 1) + 5)
+            with transaction.atomic():  # a worker that lost its hold writes no note either
+                news = {"version": version} if _note_step(held, outcome.note) else {}
+                held.save(step_due_at=due_at, leased_until=None, **news)
             operations.ring(operation.pk, delay_seconds=min(round(seconds * settings.STACKPORT_LOOK_AGAIN_SCALE), 900))
-            return  # nothing that a page shows has changed
+            if not news:
+                return  # nothing that a page shows has changed
         case Wait():
             held.save(step_due_at=now + timedelta(seconds=WAIT_SECONDS), leased_until=None)
             return
@@ -187,6 +190,7 @@ def _end_step(held: Claim, note: str, *, failed: bool = False) -> None:
     )
 
 
-def _note_step(held: Claim, note: str) -> None:
-    if note:
-        OperationStep.objects.filter(operation=held.operation, attempt=held.attempt, name=held.step).update(note=note)
+def _note_step(held: Claim, note: str) -> bool:
+    """Write a note to the step; return whether it is another one than before."""
+    step = OperationStep.objects.filter(operation=held.operation, attempt=held.attempt, name=held.step)
+    return bool(note and step.exclude(note=note).update(note=note))

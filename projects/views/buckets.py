@@ -14,7 +14,7 @@ from projects.actions.buckets import Asker
 from projects.bucket_pages import Bucket, Query
 from projects.errors import FormUsed, NameTaken, ProjectError
 from projects.forms import BucketForm, DeleteForm, KeyedForm, new_request_key
-from projects.models import Action, Operation, Project, State
+from projects.models import Action, Operation, Project, ProjectState, State
 from projects.stacks import mirror, rebuild
 from projects.stacks.changes import conflict_words, conflicts, in_words
 from projects.stacks.naming import bucket_name
@@ -31,7 +31,7 @@ SHOWN_OPERATIONS = 20
 def bucket_list(request: HttpRequest, project: Project) -> HttpResponse:
     """The project's buckets; sorting, filter, search and page stand in the address."""
     page = bucket_pages.page(project, Query.of(request.GET))
-    if not page.complete:
+    if not page.complete and project.state != ProjectState.ONBOARDING:
         rebuild.ask(project)
     template = "projects/_bucket_list.html" if request.headers.get("HX-Request") else "projects/bucket_list.html"
     context = {
@@ -75,7 +75,9 @@ def bucket_detail(request: HttpRequest, project: Project, name: str) -> HttpResp
 @project_page
 def bucket_technical(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     """ARNs, template and raw events, read when somebody asks for them."""
-    bucket = _found(project, name)
+    bucket = bucket_pages.find(project, name)
+    if bucket is None:
+        return _gone(request, project, name)
     stack = bucket.stack
     context = {
         "project": project,
@@ -83,13 +85,18 @@ def bucket_technical(request: HttpRequest, project: Project, name: str) -> HttpR
         "template": indented(mirror.kept_template(project, stack.stack_id)) if stack else "",
         "events": mirror.kept_events(project, stack.stack_id) if stack else [],
     }
-    return render(request, "projects/bucket_technical.html", context)
+    fragment = request.headers.get("HX-Request")
+    return render(request, f"projects/{'_' if fragment else ''}bucket_technical.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 @changing_page
 def bucket_create(request: HttpRequest, project: Project) -> HttpResponse:
     """Ask for a new bucket."""
+    stamp = live.operations_stamps([project]).get(project.pk, ())
+    context = {"project": project, "version": live.activity_version(project, stamp)}
+    if request.headers.get("HX-Request"):
+        return render(request, "projects/_create_controls.html", context)
     again = _failed(project, Action.CREATE, request.GET.get("again", ""))
     initial = {"owner": person_of(request).email, "request_key": new_request_key()}
     if again is not None:
@@ -102,7 +109,7 @@ def bucket_create(request: HttpRequest, project: Project) -> HttpResponse:
             form.add_error("label", str(refusal))
         except ProjectError as refusal:
             _refuse(form, refusal)
-    return _form_page(request, "projects/bucket_create.html", form, {"project": project})
+    return _form_page(request, "projects/bucket_create.html", form, context)
 
 
 @require_safe
@@ -125,7 +132,11 @@ def bucket_name_check(request: HttpRequest, project: Project) -> HttpResponse:
 @changing_page
 def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     """Change a bucket: first what will change, in words, then the asking."""
-    bucket = _found(project, name)
+    bucket = bucket_pages.find(project, name)
+    if request.headers.get("HX-Request"):
+        return _around_form(request, project, name, bucket)
+    if bucket is None:
+        return _gone(request, project, name)
     standing = bucket.stack.spec if bucket.stack else None
     if standing is None or bucket.stack is None:
         raise Http404
@@ -134,7 +145,7 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
     initial = {**BucketForm.initial_of(shown), "request_key": new_request_key()}
     initial |= {"base": bucket.stack.fingerprint, "before": standing.to_document()}
     form = BucketForm(request.POST or None, project=project, standing=standing, initial=initial)
-    context: dict[str, Any] = {"project": project, "bucket": bucket}
+    context = _standing(project, bucket, "edit")
     if form.is_valid() and form.based_on is not None:
         before, asked = form.based_on, form.spec()
         context["changes"] = in_words(before, asked)
@@ -151,7 +162,7 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
             except ProjectError as refusal:
                 _refuse(form, refusal)
         elif context["changes"]:
-            return render(request, "projects/bucket_confirm.html", {**context, "form": form})
+            return render(request, "projects/bucket_confirm.html", {**context, "form": form, "form_of": "confirm"})
         else:
             form.add_error(None, "Nothing is different from what stands now.")
     return _form_page(request, "projects/bucket_edit.html", form, context)
@@ -161,20 +172,28 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
 @changing_page
 def bucket_delete(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     """Delete an empty bucket, after typing its name."""
-    bucket = _found(project, name)
+    bucket = bucket_pages.find(project, name)
+    if request.headers.get("HX-Request"):
+        return _around_form(request, project, name, bucket)
+    if bucket is None:
+        return _gone(request, project, name)
     form = DeleteForm(request.POST or None, label=bucket.label, initial={"request_key": new_request_key()})
     if form.is_valid():
         try:
             return redirect(buckets.delete(project, bucket.name, by=_asker(request, form)))
         except ProjectError as refusal:
             _refuse(form, refusal)
-    return _form_page(request, "projects/bucket_delete.html", form, {"project": project, "bucket": bucket})
+    return _form_page(request, "projects/bucket_delete.html", form, _standing(project, bucket, "delete"))
+
+
+def _deletion(project: Project, name: str) -> Operation | None:
+    deletions = live.of_target(project, live.bucket_item(name)).filter(action=Action.DELETE, state=State.SUCCEEDED)
+    return deletions.with_people().order_by("-version").first()
 
 
 def _gone(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     """Say who deleted a bucket and when; one that never was answers like any page that does not exist."""
-    deletions = live.of_target(project, live.bucket_item(name)).filter(action=Action.DELETE, state=State.SUCCEEDED)
-    deletion = deletions.with_people().order_by("-version").first()
+    deletion = _deletion(project, name)
     if deletion is None:
         raise Http404
     if request.headers.get("HX-Request"):
@@ -182,11 +201,29 @@ def _gone(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     return render(request, "projects/bucket_gone.html", {"project": project, "deletion": deletion}, status=410)
 
 
-def _found(project: Project, name: str) -> Bucket:
-    bucket = bucket_pages.find(project, name)
+def _around_form(request: HttpRequest, project: Project, name: str, bucket: Bucket | None) -> HttpResponse:
+    """What stands around an open form, for the live update: who changes the bucket, and what may be sent now.
+
+    The form itself is never touched: somebody types in it.
+    """
     if bucket is None:
-        raise Http404
-    return bucket
+        context = {"project": project, "gone": True, "deletion": _deletion(project, name)}
+        return render(request, "projects/_around_form.html", context)
+    context = _standing(project, bucket, request.GET.get("form", ""))
+    base = request.GET.get("base", "")
+    if base and bucket.stack and bucket.stack.fingerprint not in {"", base}:
+        changes = live.of_target(project, bucket.item).filter(state=State.SUCCEEDED).with_people()
+        context |= {"has_moved": True, "moved_by": changes.order_by("-version").first()}
+    return render(request, "projects/_around_form.html", context)
+
+
+def _standing(project: Project, bucket: Bucket, form_of: str) -> dict[str, Any]:
+    """Return what a form of a bucket shows around itself: `form_of` is "edit", "confirm" or "delete"."""
+    running = bucket.running
+    going = running is not None and running.action == Action.DELETE
+    # What takes no change may still be deleted, unless it stands no more, or soon.
+    off = bucket.why_locked if form_of != "delete" or bucket.stack is None or going else ""
+    return {"project": project, "bucket": bucket, "form_of": form_of, "why_off": project.why_closed or off}
 
 
 def _refuse(form: KeyedForm, refusal: ProjectError) -> None:

@@ -1,12 +1,16 @@
 """Home, a project's overview, its activity."""
 
-from django.db.models import Count, Q, QuerySet
+from collections import Counter
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from projects import bucket_pages
-from projects.models import Operation, Project, State
+from notifications.topics import TOPICS_AT_MOST
+from projects import bucket_pages, live
+from projects.models import Operation, Project, ProjectState, State
 from projects.posture import Posture
 from projects.stacks import rebuild
 from projects.views.access import person_of, project_page
@@ -15,17 +19,29 @@ RECENT = 10
 ACTIVITY = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A project on the home page."""
+
+    project: Project
+    version: int
+    under_way: int
+
+
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """My projects."""
-    projects = (
-        Project.objects.visible_to(person_of(request))
-        .annotate(
-            running=Count("operations", filter=Q(operations__state__in=(State.WAITING, State.RUNNING)), distinct=True)
-        )
-        .order_by("name")
+    """My projects, and how many changes are under way in each. A page can follow so many of them live."""
+    projects = list(Project.objects.visible_to(person_of(request)).order_by("name"))
+    stamps = live.operations_stamps(projects)
+    under_way = Counter(
+        Operation.objects.filter(project__in=projects).open().order_by().values_list("project", flat=True)
     )
-    return render(request, "projects/home.html", {"projects": projects})
+    cards = [
+        Card(project, live.activity_version(project, stamps.get(project.pk, ())), under_way[project.pk])
+        for project in projects
+    ]
+    context = {"cards": cards[:TOPICS_AT_MOST], "other_cards": cards[TOPICS_AT_MOST:]}
+    return render(request, _template(request, "home"), context)
 
 
 @require_safe
@@ -33,10 +49,12 @@ def home(request: HttpRequest) -> HttpResponse:
 def overview(request: HttpRequest, project: Project) -> HttpResponse:
     """What the project is, what runs in it, how its account is protected."""
     page = bucket_pages.page(project, bucket_pages.Query())
-    if not page.complete:
+    if not page.complete and project.state != ProjectState.ONBOARDING:
         rebuild.ask(project)
+    stamp = live.operations_stamps([project]).get(project.pk, ())
     context = {
         "project": project,
+        "version": live.overview_version(project, stamp, page.snapshot),
         "page": page,
         "tones": page.tones,
         "open_operations": _operations(project).filter(state__in=(State.WAITING, State.RUNNING)),
@@ -44,17 +62,25 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
         "posture": Posture.of(page.snapshot),
         "members": project.memberships.select_related("person"),
     }
-    template = "projects/_overview.html" if request.headers.get("HX-Request") else "projects/overview.html"
-    return render(request, template, context)
+    return render(request, _template(request, "overview"), context)
 
 
 @require_safe
 @project_page
 def activity(request: HttpRequest, project: Project) -> HttpResponse:
     """Who changed what, newest first."""
-    return render(
-        request, "projects/activity.html", {"project": project, "operations": _operations(project)[:ACTIVITY]}
-    )
+    stamp = live.operations_stamps([project]).get(project.pk, ())
+    context = {
+        "project": project,
+        "version": live.activity_version(project, stamp),
+        "operations": _operations(project)[:ACTIVITY],
+    }
+    return render(request, _template(request, "activity"), context)
+
+
+def _template(request: HttpRequest, name: str) -> str:
+    """Return a page's template, or its fragment's for a live update."""
+    return f"projects/{'_' if request.headers.get('HX-Request') else ''}{name}.html"
 
 
 def _operations(project: Project) -> QuerySet[Operation]:

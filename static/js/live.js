@@ -2,16 +2,21 @@
 
    Markup: <body data-live-url data-live-topics="project:7">; a live element has data-live-topic, data-live-item,
    data-live-version and htmx attributes with hx-trigger="live:changed"; a list has data-live-list (its topic),
-   data-live-prefix and data-live-seen; data-live-any is fetched again whenever anything of a topic changes. Inside one,
-   data-live-stale (seconds since the epoch) says that the server could only show it as it was then.
+   data-live-prefix and data-live-seen, and data-live-filtered when it shows only some; data-live-any, beside an item that
+   stands for the topic as a whole, is fetched again whenever anything of the topic changes. Inside one, data-live-stale
+   (seconds since the epoch) says that the server could only show it as it was then; data-live-part is what the badge
+   says where not all of a page is live.
    Versions are always read from the page itself, so nothing here can disagree with what is shown. A version that is
-   another than the page's means "fetch": what comes is the present, so a late signal costs a request and harms nothing. */
+   another than the page's means "fetch": what comes is the present, so a late signal costs a request and harms nothing.
+   A socket that answers is half of it: `news` in its frames says how long ago news from AWS could last arrive. */
 (() => {
   "use strict";
-  const PING_EVERY = 20000;
+  const PING_EVERY = 5000;
   const PONG_WITHIN = 5000;
   const POLL_EVERY = 30000;
   const LOOK_AGAIN_EVERY = 10000; // at what the server could only show from memory
+  const NEWS_WITHIN = 15000; // older than this, what was not heard may have happened
+  const RESYNC_EVERY = 60000; // on a standing socket too: one lost signal is found
   const CAP = 30000;
   const STABLE_AFTER = 10000;
   const ANSWER_WITHIN = 10000;
@@ -21,6 +26,7 @@
 
   const topics = (document.body.dataset.liveTopics || "").split(/\s+/).filter(Boolean);
   const badge = document.querySelector("[data-live-badge]");
+  const wayIn = document.querySelector("[data-live-sign-in]");
   if (!badge) return;
   if (!topics.length) {
     badge.hidden = true; // the page shows nothing that could change
@@ -38,17 +44,22 @@
   let signedOut = false;
   let openTimer = 0;
   let heardAt = 0; // when the last frame came
+  let newsAt = 0; // when news from AWS could last arrive; 0: the server does not know
+  let deaf = false; // news could not arrive for a while, and what was missed is not told yet
+  let syncedAt = 0; // when the versions shown were last compared
   let freshAt = new Date(); // when all that is shown was known to be true
   let round = null; // the poll under way
   let pollWorks = false;
   let announceTimer = 0;
+  let lookTimer = 0;
   const refused = new Set(); // topics that this page may not hear
-  const unsure = new Set(); // topics of which something may have passed unheard
   const changed = new Map(); // what to announce: kind -> its items
   const missed = new Set(); // items that a signal told of while their fetch was under way
 
+  // In the zone of all times of the page, whatever the browser's is.
+  const { timeZone = "UTC", timeZoneName = "UTC" } = document.body.dataset;
   const clock = (moment) =>
-    moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+    moment.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone }) + " " + timeZoneName;
 
   const show = (state, words) => {
     badge.dataset.state = state;
@@ -56,22 +67,33 @@
     if (place.textContent !== words) place.textContent = words;
   };
 
-  const isLive = () =>
+  const isHearing = () =>
     socket !== null &&
     socket.readyState === WebSocket.OPEN &&
     topics.every((topic) => subscribed.has(topic)) &&
     Date.now() - heardAt < HEARTBEAT;
 
+  const newsArrives = () => Date.now() - newsAt < NEWS_WITHIN;
+
+  const isLive = () => isHearing() && newsArrives() && !deaf;
+
   const tell = () => {
     const failed = document.querySelector("[data-live-failed]") !== null;
-    if (signedOut) return show("stale", "Signed out: reload to sign in");
+    if (wayIn) wayIn.hidden = !signedOut;
+    if (signedOut) return show("stale", "Signed out, showing state of " + clock(freshAt));
     const old = document.querySelector("[data-live-stale]");
     if (old) return show("stale", "Showing state of " + clock(new Date(Number(old.dataset.liveStale) * 1000)));
+    if (isHearing() && !newsArrives()) deaf = true;
     if (isLive() && !failed) {
-      freshAt = new Date(heardAt);
-      return show("live", "Live");
+      freshAt = new Date(Math.min(heardAt, newsAt));
+      const part = document.querySelector("[data-live-part]");
+      return show("live", part ? part.dataset.livePart : "Live");
     }
-    if (isLive() || refused.size) return show("stale", "Showing state of " + clock(freshAt));
+    if (isHearing() && deaf) {
+      const why = newsAt ? "news from AWS does not arrive" : "it is not known here whether news from AWS arrives";
+      return show("stale", "Showing state of " + clock(freshAt) + ": " + why);
+    }
+    if (isHearing() || refused.size) return show("stale", "Showing state of " + clock(freshAt));
     if (pollTimer && pollWorks) return show("polling", "Updating every 30 s, as of " + clock(freshAt));
     if (pollTimer) return show("stale", "Reconnecting… showing state of " + clock(freshAt));
     if (failures > 0 || heardAt) return show("reconnecting", "Reconnecting… showing state of " + clock(freshAt));
@@ -134,17 +156,32 @@
   const offerNew = (topic, item) => {
     for (const list of document.querySelectorAll("[data-live-list]")) {
       if (list.dataset.liveList !== topic || !item.startsWith(list.dataset.livePrefix)) continue;
-      const known = new Set((list.dataset.liveNews || "").split(" ").filter(Boolean));
-      known.add(item);
+      const known = newsOf(list).add(item);
       list.dataset.liveNews = [...known].join(" ");
       const button = list.querySelector("[data-live-new]");
-      if (!button || !list.querySelector("[data-live-item]")) {
-        refresh(list); // an empty list has no row that could jump
-        continue;
-      }
-      button.textContent = known.size === 1 ? "1 new: show it" : known.size + " new: show them";
-      button.hidden = false;
+      if (!button || !list.querySelector("[data-live-item]")) refresh(list); // an empty list has no row that could jump
+      else if ("liveFiltered" in list.dataset) {
+        clearTimeout(lookTimer);
+        lookTimer = setTimeout(look, 300, list);
+      } else offer(button, known.size);
     }
+  };
+
+  const newsOf = (list) => new Set((list.dataset.liveNews || "").split(" ").filter(Boolean));
+
+  const offer = (button, count) => {
+    button.textContent = count === 1 ? "1 new: show it" : count + " new: show them";
+    button.hidden = count === 0;
+  };
+
+  // Which of the new ones a search or filter lets through, only the server can say.
+  const look = async (list) => {
+    const answer = await fetch(list.getAttribute("hx-get"), { headers: { "HX-Request": "true" } }).catch(() => null);
+    if (!answer || !answer.ok || !list.isConnected) return;
+    const present = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const known = newsOf(list);
+    const fitting = [...present.querySelectorAll("[data-live-item]")].filter((row) => known.has(row.dataset.liveItem));
+    offer(list.querySelector("[data-live-new]"), fitting.length);
   };
 
   document.addEventListener("click", (event) => {
@@ -162,7 +199,7 @@
     for (const element of elements) {
       if (change.gone || Number(element.dataset.liveVersion) !== change.version) {
         refresh(element);
-        announce(change.item);
+        if (!element.dataset.liveAny) announce(change.item);
       }
     }
     if (elements.length || change.gone) return;
@@ -170,12 +207,9 @@
       if (list.dataset.liveList === topic && change.born > Number(list.dataset.liveSeen)) offerNew(topic, change.item);
   };
 
-  // The snapshot is about items; what shows a topic as a whole, or could not be fetched, is fetched again.
   const catchUp = (topic, items) => {
     items.forEach((change) => hear(topic, change));
-    for (const element of document.querySelectorAll("[data-live-any], [data-live-failed]"))
-      if (topicOf(element) === topic && (element.dataset.liveFailed || unsure.has(topic))) refresh(element);
-    unsure.delete(topic);
+    for (const element of document.querySelectorAll("[data-live-failed]")) if (topicOf(element) === topic) refresh(element);
   };
 
   const read = (text) => {
@@ -186,14 +220,17 @@
     }
   };
 
+  const hearNews = (seconds) => (newsAt = Number.isFinite(seconds) ? Date.now() - seconds * 1000 : 0);
+
   const receive = (event) => {
     const frame = read(event.data);
     heardAt = Date.now();
     if (frame.type === "changed") hear(frame.topic, frame);
-    else if (frame.type === "snapshot") catchUp(frame.topic, frame.items);
-    else if (frame.type === "subscribed") {
+    else if (frame.type === "snapshot") {
+      hearNews(frame.news);
       subscribed.add(frame.topic);
       stopPolling();
+      catchUp(frame.topic, frame.items);
     } else if (frame.type === "withdrawn") {
       window.location.reload(); // the project is no longer ours: the page itself says so
     } else if (frame.type === "refused") {
@@ -203,6 +240,13 @@
     } else if (frame.type === "pong") {
       clearTimeout(pongTimer);
       pongTimer = 0;
+      hearNews(frame.news);
+      if (deaf && newsArrives()) {
+        deaf = false;
+        subscribed = new Set(); // not live before it was told what it missed
+        openTimer = setTimeout(lost, ANSWER_WITHIN);
+        subscribe();
+      }
     }
     if (topics.every((topic) => subscribed.has(topic) || refused.has(topic))) clearTimeout(openTimer);
     tell();
@@ -212,6 +256,7 @@
     if (!socket || socket.readyState !== WebSocket.OPEN || pongTimer) return;
     socket.send(JSON.stringify({ type: "ping" }));
     pongTimer = setTimeout(lost, PONG_WITHIN);
+    if (Date.now() - syncedAt > (newsArrives() ? RESYNC_EVERY : NEWS_WITHIN)) subscribe();
   };
 
   const stopPolling = () => {
@@ -237,13 +282,9 @@
   };
 
   const subscribe = () => {
+    syncedAt = Date.now();
     for (const topic of topics)
       if (!refused.has(topic)) socket.send(JSON.stringify({ type: "subscribe", topic, have: versions(topic) }));
-  };
-
-  const resync = () => {
-    topics.forEach((topic) => unsure.add(topic));
-    subscribe();
   };
 
   const connect = () => {
@@ -258,7 +299,8 @@
     mine.addEventListener("open", () => {
       if (mine !== socket) return;
       heardAt = Date.now();
-      resync();
+      deaf = false;
+      subscribe();
       stableTimer = setTimeout(() => (failures = 0), STABLE_AFTER);
       pingTimer = setInterval(ping, PING_EVERY);
     });
@@ -308,14 +350,16 @@
 
   const wake = () => {
     if (document.hidden) return;
+    signedOut = false; // somebody may have signed in in another tab; else the socket says so again
     if (socket && socket.readyState === WebSocket.OPEN) {
-      resync(); // what passed while the page slept comes as a snapshot
+      subscribe(); // what passed while the page slept comes as a snapshot
       ping();
     } else connect();
     tell();
   };
   document.addEventListener("visibilitychange", wake);
   window.addEventListener("online", wake);
+  window.addEventListener("focus", () => signedOut && wake());
   window.addEventListener("pageshow", (event) => event.persisted && wake());
 
   document.body.addEventListener("htmx:beforeRequest", (event) => {
@@ -323,10 +367,10 @@
     if (element.matches(LIVE)) element.dataset.liveFetching = "yes";
   });
 
-  // An expired session answers with the way to the sign-in page: that is no row of ours.
+  // Without a session fragments answer 401. A proxy may lead to a sign-in page instead: that is no part of ours.
   document.body.addEventListener("htmx:beforeSwap", (event) => {
-    const { pathInfo, requestConfig } = event.detail;
-    if (!requestConfig.elt.matches(LIVE) || !pathInfo.responsePath) return;
+    const { pathInfo } = event.detail;
+    if (!pathInfo.responsePath) return;
     const pathOf = (address) => new URL(address, window.location.href).pathname;
     if (pathOf(pathInfo.responsePath) === pathOf(pathInfo.finalRequestPath)) return;
     event.detail.shouldSwap = false;
@@ -336,6 +380,7 @@
   const failedToFetch = (element) => {
     const tries = Number(element.dataset.liveFailed || 0) + 1;
     element.dataset.liveFailed = tries;
+    if (signedOut) return;
     if (round) round.failed = true;
     // While it polls, the next round is the next try.
     else if (!pollTimer) setTimeout(() => element.dataset.liveFailed && refresh(element), Math.min(CAP, 1000 * 2 ** tries));
@@ -360,12 +405,26 @@
     }, 50); // after the swap
   });
 
+  // htmx gives the focus back to what has the same id. What is gone leaves it with the part that it was in.
+  let focused = false;
+  document.body.addEventListener("htmx:beforeSwap", () => (focused = document.activeElement !== document.body));
   document.body.addEventListener("htmx:afterSwap", (event) => {
-    const element = event.detail.elt;
-    if (element && element.dataset && element.dataset.liveItem) element.classList.add("flash");
+    const { elt: element, target } = event.detail;
+    if (element?.dataset?.liveItem && !element.dataset.liveAny) element.classList.add("flash");
+    if (!focused || document.activeElement !== document.body) return;
+    const place = document.getElementById(target.id) || document.querySelector("[data-live-list], main");
+    place.tabIndex = -1;
+    place.focus({ preventScroll: true });
   });
+
+  // A hint about what is being typed may not stay beside what it is no longer about.
+  const noHint = ({ detail: { elt } }) => elt.matches("[data-hint]") && elt.replaceChildren("It cannot be looked up right now.");
+  document.body.addEventListener("htmx:sendError", noHint);
+  document.body.addEventListener("htmx:responseError", noHint);
+
   document.body.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.xhr.status === 404 || event.detail.xhr.status === 401) window.location.reload();
+    if (event.detail.xhr.status === 401) signOut();
+    else if (event.detail.xhr.status === 404 && event.detail.elt.matches(LIVE)) window.location.reload();
   });
 
   setInterval(tell, 1000);

@@ -55,6 +55,8 @@ def check(page: Page, visits: dict[str, Callable[[Page], None]]) -> dict[str, li
         # 404 or 422 is no error of the page.
         found = page.evaluate("window.__violations") + [text for text in said if "Failed to load resource" not in text]
         found += findings(page)
+        cut = page.evaluate("[...document.querySelectorAll('.results')].map(e => e.scrollWidth - e.clientWidth)")
+        found += [f"the list is cut off by {pixels} px" for pixels in cut if pixels > 0]
         page.set_viewport_size({"width": 390, "height": 844})
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         found += findings(page) + ([f"scrolls sideways by {wide} px"] if wide > 0 else [])

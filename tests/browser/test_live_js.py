@@ -21,7 +21,7 @@ POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src '
 SHELL = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>live</title>
 <meta name="htmx-config" content='{{"allowEval":false,"includeIndicatorStyles":false}}'>
 <script src="/htmx.js" defer></script><script src="/live.js" defer></script></head>
-<body data-live-url="/ws/" data-live-topics="{topics}">
+<body data-live-url="/ws/" data-live-topics="{topics}" {body}>
 <span data-live-badge role="status"><span data-live-words>Connecting…</span></span>
 <main>{main}</main><div aria-live="polite" data-live-announce></div></body></html>"""
 SHELF = (
@@ -53,10 +53,13 @@ class Bench:
         self.answers: dict[str, Callable[[], str] | int | str] = {}
         self.differs: list[dict[str, Any]] = []
         self.refuses: set[str] = set()
+        self.news: float | None = 0.5  # how long ago news could arrive
         self.answering = True  # frames
+        self.mute = False  # answers pings only
         self.accepting = True  # sockets
         self.main = row("a", 1)
         self.topics = "shelf:1"
+        self.body = ""
         page.route_web_socket(re.compile("/ws/$"), self._connect)
         page.clock.install()
 
@@ -92,7 +95,7 @@ class Bench:
         html = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
         if path == "/":
             self.loads += 1
-            return 200, html, SHELL.format(topics=self.topics, main=self.main).encode()
+            return 200, html, SHELL.format(topics=self.topics, body=self.body, main=self.main).encode()
         self.fetched.append(path)
         answer = self.answers.get(path, 404)
         if callable(answer):
@@ -115,12 +118,13 @@ class Bench:
         if not self.answering:
             return
         if frame["type"] == "ping":
-            socket.send(json.dumps({"type": "pong"}))
+            socket.send(json.dumps({"type": "pong", "news": self.news}))
         elif frame["topic"] in self.refuses:
             socket.send(json.dumps({"type": "refused", "topic": frame["topic"]}))
-        else:
+        elif not self.mute:
             socket.send(json.dumps({"type": "subscribed", "topic": frame["topic"]}))
-            socket.send(json.dumps({"type": "snapshot", "topic": frame["topic"], "items": self.differs}))
+            snapshot = {"type": "snapshot", "topic": frame["topic"], "items": self.differs, "news": self.news}
+            socket.send(json.dumps(snapshot))
 
     def tells(self, item: str, version: int, **more: Any) -> None:
         """Send a signal to the page."""
@@ -201,6 +205,30 @@ def test_signed_out_is_said_and_ends_the_trying(bench: Bench) -> None:
     bench.shows("stale", "Signed out")
     bench.passes(120)
     assert len(bench.sockets) == 1
+
+
+def test_who_signs_in_elsewhere_and_comes_back_is_live_again(bench: Bench) -> None:
+    bench.answers = {"/row/a": row("a", 2, "missed")}
+    bench.open()
+    bench.sockets[-1].close(code=4401)
+    bench.shows("stale", "Signed out")
+    bench.differs = [{"item": "book:a", "version": 2}]
+    bench.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    bench.passes(2)
+    bench.shows("live")
+    expect(bench.page.locator("#a")).to_have_text("missed")
+    assert bench.loads == 1
+
+
+def test_a_fragment_without_a_session_changes_nothing_and_is_admitted(bench: Bench) -> None:
+    bench.main = row("a", 1) + '<p id="hint" data-hint hx-get="/hint" hx-trigger="ask">typed</p>'
+    bench.answers = {"/hint": 401}
+    bench.open()
+    bench.page.evaluate("htmx.trigger('#hint', 'ask')")
+    bench.shows("stale", "Signed out")
+    expect(bench.page.locator("#hint")).to_have_text("It cannot be looked up right now.")
+    bench.passes(60)
+    assert (bench.loads, bench.fetched) == (1, ["/hint"])
 
 
 def test_a_silent_socket_is_left_at_once(bench: Bench) -> None:
@@ -298,18 +326,30 @@ def test_an_expired_session_puts_no_sign_in_form_into_a_row(bench: Bench) -> Non
     expect(bench.page.locator("#a")).to_have_text("1")
 
 
-def test_an_overview_is_fetched_on_any_change_and_after_every_gap(bench: Bench) -> None:
-    bench.main = '<p id="any" data-live-any="shelf:1" hx-get="/any" hx-trigger="live:changed">0</p>'
-    bench.answers = {"/any": lambda: str(bench.fetched.count("/any"))}
+def whole(version: int) -> str:
+    """An element that shows its topic as a whole."""
+    return (
+        f'<p id="any" data-live-any="shelf:1" data-live-topic="shelf:1" data-live-item="all" data-live-version="{version}"'
+        f' hx-get="/any" hx-trigger="live:changed" hx-swap="outerHTML">{version}</p>'
+    )
+
+
+def test_an_overview_is_fetched_on_any_change_and_after_a_gap_that_hid_one(bench: Bench) -> None:
+    bench.main = whole(1)
+    bench.answers = {"/any": lambda: whole(1 + bench.fetched.count("/any"))}
     bench.open()
-    expect(bench.page.locator("#any")).to_have_text("1")  # between the page's making and the socket
+    assert bench.subscriptions()[-1]["have"] == {"all": 1}
     bench.tells("book:z", 1)
     expect(bench.page.locator("#any")).to_have_text("2")
     bench.sockets[-1].close(code=1012)
     bench.passes(3)
+    bench.shows("live")
+    bench.differs = [{"item": "all", "version": 99}]
+    bench.sockets[-1].close(code=1012)
+    bench.passes(3)
     expect(bench.page.locator("#any")).to_have_text("3")
-    bench.passes(10)
-    assert bench.fetched.count("/any") == 3
+    assert bench.fetched.count("/any") == 2
+    expect(bench.page.locator("[data-live-announce]")).to_have_text("")
 
 
 def test_what_is_new_is_offered_and_never_makes_rows_jump(bench: Bench) -> None:
@@ -365,3 +405,119 @@ def test_frames_of_a_gateway_are_ignored(bench: Bench, text: str) -> None:
     bench.sockets[-1].send(text)
     bench.tells("book:a", 1)
     bench.shows("live")
+
+
+def test_it_is_not_live_while_no_news_can_arrive(bench: Bench) -> None:
+    bench.open()
+    bench.news = 16
+    bench.passes(6)
+    bench.shows("stale", r"Showing state of \d.*: news from AWS does not arrive")
+    bench.passes(60)
+    bench.shows("stale", "news from AWS")
+    assert len(bench.sockets) == 1
+
+
+def test_a_server_that_does_not_know_of_news_is_not_taken_for_live(bench: Bench) -> None:
+    bench.news = None
+    bench.open(live=False)
+    bench.shows("stale", "it is not known here whether news from AWS arrives")
+    bench.news = 0.2
+    bench.passes(6)
+    bench.shows("live")
+
+
+def test_it_is_not_live_again_before_it_was_told_what_it_missed(bench: Bench) -> None:
+    bench.answers = {"/row/a": row("a", 2, "missed")}
+    bench.open()
+    bench.news = 20
+    bench.passes(6)
+    bench.shows("stale")
+    asked = len(bench.subscriptions())
+    bench.differs = [{"item": "book:a", "version": 2}]
+    bench.news = 0.1
+    bench.mute = True  # pongs only
+    bench.passes(6)
+    assert bench.page.locator("[data-live-badge]").get_attribute("data-state") != "live"
+    assert len(bench.subscriptions()) > asked
+    bench.mute = False
+    bench.passes(15)
+    bench.shows("live")
+    expect(bench.page.locator("#a")).to_have_text("missed")
+
+
+def test_a_lost_signal_is_found_within_a_minute_or_so(bench: Bench) -> None:
+    bench.answers = {"/row/a": row("a", 2, "found")}
+    bench.open()
+    bench.differs = [{"item": "book:a", "version": 2}]
+    bench.passes(66)
+    expect(bench.page.locator("#a")).to_have_text("found")
+    bench.shows("live")
+    assert len(bench.sockets) == 1
+
+
+def test_a_page_that_misses_nothing_fetches_nothing(bench: Bench) -> None:
+    bench.open()
+    bench.passes(130)
+    assert bench.fetched == []
+    assert 3 <= len(bench.subscriptions()) <= 4
+
+
+def test_a_search_offers_only_what_fits_it(bench: Bench) -> None:
+    bench.main = SHELF.format(rows=row("a", 1)).replace("data-live-list", "data-live-filtered data-live-list")
+    bench.answers = {"/list": lambda: SHELF.format(rows=row("a", 1) + row("fits", 1))}
+    bench.open()
+    bench.tells("book:other", 1, born=200)
+    bench.passes(2)
+    bench.fetches(1)
+    button = bench.page.locator("[data-live-new]")
+    expect(button).to_be_hidden()
+    bench.tells("book:fits", 1, born=200)
+    bench.passes(2)
+    expect(button).to_have_text("1 new: show it")
+    assert bench.page.locator("#fits").count() == 0
+
+
+LINK = '<a id="{id}" href="/elsewhere">{words}</a>'
+
+
+def test_the_focus_stays_where_it_was(bench: Bench) -> None:
+    bench.main = row("a", 1, LINK.format(id="link", words="first"))
+    bench.answers = {"/row/a": row("a", 2, LINK.format(id="link", words="second"))}
+    bench.open()
+    bench.page.focus("#link")
+    bench.tells("book:a", 2)
+    expect(bench.page.locator("#link")).to_have_text("second")
+    expect(bench.page.locator("#link")).to_be_focused()
+
+
+def test_the_focus_of_what_is_gone_stays_near(bench: Bench) -> None:
+    bench.main = row("a", 1, LINK.format(id="link", words="first"))
+    bench.answers = {"/row/a": row("a", 2, "no link")}
+    bench.open()
+    bench.page.focus("#link")
+    bench.tells("book:a", 2)
+    expect(bench.page.locator("#a")).to_have_text("no link")
+    expect(bench.page.locator("#a")).to_be_focused()
+
+
+def test_a_page_that_is_live_in_part_says_so(bench: Bench) -> None:
+    bench.main = row("a", 1) + '<p data-live-part="Live for the first 20 projects">the others</p>'
+    bench.open()
+    bench.shows("live", "^Live for the first 20 projects$")
+
+
+def test_times_are_in_the_zone_of_the_page(bench: Bench) -> None:
+    bench.body = 'data-time-zone="Asia/Tokyo" data-time-zone-name="JST"'
+    bench.main = "<p>a form</p>"
+    bench.page.clock.set_fixed_time("2026-11-26T20:05:00Z")
+    bench.open(live=False)
+    bench.shows("still", "^Showing state of 05:05 JST$")
+
+
+def test_a_page_out_of_the_browsers_memory_compares_its_versions(bench: Bench) -> None:
+    bench.answers = {"/row/a": row("a", 2, "present")}
+    bench.open()
+    bench.differs = [{"item": "book:a", "version": 2}]
+    bench.page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect(bench.page.locator("#a")).to_have_text("present")
+    assert len(bench.subscriptions()) == 2

@@ -12,7 +12,7 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.test import Client
 
-from notifications import consumers, push, routing
+from notifications import consumers, pulse, push, routing
 from notifications.topics import group
 from people.models import Person
 from tests.factories import PersonFactory
@@ -52,6 +52,13 @@ class Page(WebsocketCommunicator):
 
     async def hears(self) -> dict[str, Any]:
         return dict(json.loads(await self.receive_from(timeout=5)))
+
+    async def hears_pong(self) -> float | None:
+        """Return how long ago news could arrive."""
+        frame = await self.hears()
+        assert set(frame) == {"type", "news"}
+        assert frame["type"] == "pong"
+        return frame["news"]
 
     async def closes(self) -> int:
         """Return the code that it is closed with."""
@@ -139,7 +146,7 @@ async def test_after_unsubscribing_nothing_comes(page: Page) -> None:
     await page.subscribes()
     await page.say(type="unsubscribe", topic="shelf:1")
     await page.say(type="ping")
-    assert await page.hears() == {"type": "pong"}
+    await page.hears_pong()
     push.publish("shelf:1", "a", version=7)
     assert await page.receive_nothing(timeout=0.3)
 
@@ -174,7 +181,7 @@ async def test_a_bad_frame_gets_an_error_and_the_socket_lives(page: Page, frame:
     await page.send_to(text_data=frame)
     assert (await page.hears())["type"] == "error"
     await page.say(type="ping")
-    assert await page.hears() == {"type": "pong"}
+    await page.hears_pong()
 
 
 @pytest.mark.parametrize("content", [{"bytes": b'{"type": "ping"}'}, {"text": ""}])
@@ -241,7 +248,7 @@ async def test_signing_out_closes_the_sockets_of_that_session_only(page: Page, c
     await sync_to_async(client.logout)()
     assert await page.closes() == 4401
     await other.say(type="ping")
-    assert await other.hears() == {"type": "pong"}
+    await other.hears_pong()
     await other.disconnect()
 
 
@@ -250,7 +257,7 @@ async def test_a_session_that_ended_unheard_is_noticed(
 ) -> None:
     await sync_to_async(client.session.flush)()
     await page.say(type="ping")
-    assert await page.hears() == {"type": "pong"}  # not looked at with each ping
+    await page.hears_pong()  # not looked at with each ping
     monkeypatch.setattr(consumers, "CHECK_AGAIN_SECONDS", 0)
     await page.say(type="ping")
     assert await page.closes() == 4401
@@ -312,5 +319,20 @@ async def test_a_withdrawal_that_got_lost_is_noticed(
     monkeypatch.setattr(consumers, "CHECK_AGAIN_SECONDS", 0)
     await page.say(type="ping")
     assert await page.hears() == {"type": "withdrawn", "topic": "shelf:1"}
-    assert await page.hears() == {"type": "pong"}
+    await page.hears_pong()
     assert group("shelf:1") not in get_channel_layer().groups
+
+
+async def test_a_page_is_told_how_long_ago_news_could_arrive(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    beating = pulse.Pulse(lambda: now)
+    monkeypatch.setattr(pulse, "age_seconds", beating.age_seconds)
+    await page.say(type="ping")
+    assert await page.hears_pong() is None  # this process has no intake, as far as it knows
+    beating.beat()
+    now += 12.3
+    await page.say(type="ping")
+    assert await page.hears_pong() == 12.3
+    await page.say(type="subscribe", topic="shelf:1")
+    await page.hears()
+    assert (await page.hears())["news"] == 12.3

@@ -4,12 +4,14 @@ import json
 import logging
 import threading
 import time
+from typing import Any
 
 import pytest
 import time_machine
 from django.core import signing
 
-from notifications import announcements, push
+from aws import clients
+from notifications import announcements, pulse, push
 from notifications.errors import UntrustedMessage
 from notifications.intake import BURST, EVENTS_PER_SECOND, LAST_TRY, Paces
 from tests.notifications.bodies import ACCOUNT, SECRET, STACK_ID, TOPIC, body, envelope, message, text
@@ -191,3 +193,35 @@ def test_a_running_intake_hears_at_once_and_stops_soon(post: Post, heard: Heard)
     assert len(heard.events) == 1
     assert not listening.is_alive()
     assert time.monotonic() - stopped_at < 2
+
+
+def rounds(post: Post, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let an intake run for a moment; return when its good rounds ended."""
+    beats: list[float] = []
+    monkeypatch.setattr(pulse, "beat", lambda: beats.append(time.monotonic()))
+    stop = threading.Event()
+    thread = threading.Thread(target=post.intake.run, args=(stop,), daemon=True)
+    thread.start()
+    time.sleep(0.5)
+    stop.set()
+    thread.join(10)
+    return beats
+
+
+def test_a_round_that_ends_well_says_that_news_arrives(post: Post, heard: Heard, monkeypatch: Any) -> None:
+    post.queue.send(body("sns_stack_event.json"))
+    assert rounds(post, monkeypatch)
+    assert heard.events
+
+
+def test_news_that_cannot_be_handled_does_not_arrive(post: Post, heard: Heard, monkeypatch: Any) -> None:
+    heard.failure = RuntimeError("always")
+    post.queue.send(body("sns_stack_event.json"))
+    time.sleep(0.1)
+    begun = time.monotonic()
+    assert not [at for at in rounds(post, monkeypatch) if at - begun < 0.4]
+
+
+def test_a_queue_that_is_gone_brings_no_news(post: Post, monkeypatch: Any) -> None:
+    clients.home("sqs").delete_queue(QueueUrl=post.queue.url())
+    assert rounds(post, monkeypatch) == []
