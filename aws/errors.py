@@ -23,6 +23,13 @@ class AWSError(Exception):
         self.code = code
         self.operation = operation
 
+    @property
+    def words(self) -> str:
+        """What happened, as one sentence for staff."""
+        if not self.operation:
+            return f"AWS did not answer: {self.message}."
+        return f"AWS refused {self.operation}: {self.message.rstrip('.')} ({self.code})."
+
 
 class AccessDenied(AWSError):
     """The role may not do this."""
@@ -127,6 +134,7 @@ _CLASSES: dict[str, type[AWSError]] = {
     "LimitExceeded": LimitExceeded,
     "NoSuchBucket": BucketNotFound,
     "NoSuchEntity": NotFound,
+    "TrailNotFoundException": NotFound,
     "NoSuchPublicAccessBlockConfiguration": NotFound,
     "AWSOrganizationsNotInUseException": NotFound,
     "404": NotFound,

@@ -55,6 +55,16 @@ def account_request(request_id: str) -> AccountRequest:
     return _request(answer["CreateAccountStatus"])
 
 
+def find_account(email: str) -> str:
+    """Return the id of the organisation's account with this address; empty when there is none."""
+    with aws_errors():
+        for page in clients.home("organizations").get_paginator("list_accounts").paginate():
+            for account in page["Accounts"]:
+                if account["Email"].lower() == email.lower():
+                    return str(account["Id"])
+    return ""
+
+
 def ensure_organization() -> None:
     """Make the portal's account the management account of an organisation, once."""
     client = clients.home("organizations")

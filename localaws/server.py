@@ -5,6 +5,7 @@ need a token that only the state folder's owner can read (S10).
 """
 
 import json
+import os
 import secrets
 import threading
 from collections.abc import Callable, Iterable
@@ -48,6 +49,7 @@ class LocalAWS:
         self._sockets: dict[int, Any] = {}
         self._thread: threading.Thread | None = None
         self.port = 0
+        self._hold = -1
         moto = DomainDispatcherApplication(create_backend_app)
         self.data_plane = DataPlane(moto, self.faults)
         self.front = FrontDoor(self.data_plane, self._cloudformation, home_account=HOME_ACCOUNT)
@@ -92,6 +94,7 @@ class LocalAWS:
     def _open(self, folder: Path) -> None:
         """Load what the folder keeps, or begin to keep it. Raises StateRefused."""
         state.make_folder(folder)
+        self._hold = state.hold(folder)
         self.journal = Journal(folder, self.data_plane, self.engine)
         credentials = folder / "credentials.json"
         if self.journal.load():
@@ -166,6 +169,9 @@ class LocalAWS:
             self._server.trigger.pull_trigger(partial(wasyncore.close_all, self._sockets))
             self._thread.join(2)
             self._server.task_dispatcher.shutdown(timeout=1)
+        if self._hold >= 0:
+            os.close(self._hold)
+            self._hold = -1
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Let in what is no web page, and answer control calls."""

@@ -1,7 +1,11 @@
 """The files of the state folder: readable by its owner only, and trusted only when nobody else could write them."""
 
+import fcntl
 import os
+import time
 from pathlib import Path
+
+HANDOVER_SECONDS = 5.0  # how long one that is being stopped may still write its last state
 
 
 class StateRefused(Exception):
@@ -14,6 +18,30 @@ def make_folder(folder: Path) -> None:
     found = folder.stat()
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise StateRefused(f"{folder} may be changed by others, so it is not used. Own it, and chmod 700 it.")
+
+
+def hold(folder: Path) -> int:
+    """Keep every other process off the folder until the returned file is closed or this process ends, however it ends.
+
+    Two on one folder would write over each other's state. Raises StateRefused, naming who holds it. Source: flock(2).
+    """
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + HANDOVER_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            holder = os.pread(handle, 20, 0).decode().strip() or "unknown"
+            os.close(handle)
+            raise StateRefused(
+                f"{folder} is in use by process {holder}. Stop that one (`kill {holder}`), or give another folder."
+            ) from None
+        os.truncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        return handle
 
 
 def check(path: Path) -> None:

@@ -34,6 +34,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         ("Rights", {"fields": ("is_active", "is_staff", "is_auditor", "is_superuser", "groups", "user_permissions")}),
         ("Dates", {"fields": ("last_login", "joined_at")}),
     )
+    filter_horizontal = ()  # Django's own widget for it names its icon in a way that screen readers may not be told
     readonly_fields = ["last_login", "joined_at"]
     list_display = ["email", "name", "is_staff", "is_auditor", "is_active"]
     list_filter = ["is_staff", "is_auditor", "is_active"]

@@ -7,8 +7,11 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+
+from people.text import HIDDEN_WORDS, has_hidden_signs
 
 
 class PersonManager(BaseUserManager["Person"]):
@@ -58,6 +61,8 @@ class Person(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = self.email.strip().lower()
+        if has_hidden_signs(self.name):
+            raise ValidationError({"name": HIDDEN_WORDS})
 
     def get_full_name(self) -> str:
         """Return the name, for Django's own templates."""

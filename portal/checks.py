@@ -1,6 +1,7 @@
 """What only Django can see: is this installation fit to serve? Each message says how to mend it.
 
-`manage.py serve` runs them all and does not start when one of them finds an error (S11); `check --deploy` as well.
+`manage.py serve` and `manage.py work` run them all and do not start when one of them finds an error (S11);
+`check --deploy` as well. STACKPORT_FAULT_CONTROL is refused by `portal/settings.py`, before any command.
 """
 
 import os
@@ -9,12 +10,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError
 
+from people.demo import PEOPLE
 from people.models import Person
 from portal.environment import is_loopback
 
 KEY_LENGTH = 50
-DEMO_PEOPLE = "@example.com"  # a domain that nobody can own
+FEWEST_SIGNS = 10  # different ones in a key: "changeme" fifty letters long has seven
 
 
 @register(Tags.security)
@@ -44,6 +48,11 @@ def demo_stays_at_home(**_: Any) -> list[CheckMessage]:
     return found
 
 
+def is_guessable(key: str) -> bool:
+    """Tell whether a key is short, of few different signs, or one that `startproject` wrote."""
+    return len(key) < KEY_LENGTH or len(set(key)) < FEWEST_SIGNS or key.startswith("django-insecure-")
+
+
 @register(Tags.security, deploy=True)
 def fit_for_production(**_: Any) -> list[CheckMessage]:
     """Refuse what belongs to a demo or to a developer's machine (S11)."""
@@ -54,9 +63,21 @@ def fit_for_production(**_: Any) -> list[CheckMessage]:
         found.append(
             Error("STACKPORT_SECRET_KEY is not set.", hint="Set it to 50 random characters.", id="stackport.E004")
         )
-    elif len(settings.SECRET_KEY) < KEY_LENGTH:
+    elif is_guessable(settings.SECRET_KEY):
         found.append(
-            Error("STACKPORT_SECRET_KEY is too short.", hint="Set it to 50 random characters.", id="stackport.E005")
+            Error(
+                "STACKPORT_SECRET_KEY is too short or too plain.",
+                hint="Set it to 50 random characters.",
+                id="stackport.E005",
+            )
+        )
+    if any(is_guessable(key) for key in settings.SECRET_KEY_FALLBACKS):
+        found.append(
+            Error(
+                "STACKPORT_SECRET_KEY_FALLBACKS holds a key that is too short or too plain.",
+                hint="Take it out: whoever guesses it can forge sessions.",
+                id="stackport.E008",
+            )
         )
     if settings.DEBUG:
         found.append(
@@ -70,8 +91,23 @@ def demo_people_are_gone(*, databases: Sequence[str] | None = None, **_: Any) ->
     """Find demo people who could still sign in (S11); their password stands on every demo's screen."""
     if not databases or settings.DEMO:
         return []
-    people = Person.objects.filter(email__iendswith=DEMO_PEOPLE, is_active=True).values_list("email", flat=True)
+    demo = [email for email, *_rest in PEOPLE]
+    try:
+        people = list(Person.objects.filter(email__in=demo, is_active=True).values_list("email", flat=True))
+    except DatabaseError as error:
+        hint = "Run `manage.py migrate` first, or look why it does not answer."
+        return [Error(f"The database holds no people yet: {error}.", hint=hint, id="stackport.E009")]
     return [
-        Error(f"The demo's {email} may sign in.", hint="Start with a database of your own.", id="stackport.E007")
+        Error(
+            f"The demo's {email} may sign in.",
+            hint="Start with a database of your own, in another folder (STACKPORT_STATE): this one was a demo's.",
+            id="stackport.E007",
+        )
         for email in people
     ]
+
+
+def expect_fit(command: BaseCommand) -> None:
+    """Let a command that serves stop with every error found, unless this is the demo (S11). Raises SystemCheckError."""
+    if not settings.DEMO:
+        command.check(tags=[Tags.security, Tags.database], include_deployment_checks=True, databases=["default"])

@@ -5,5 +5,12 @@ from django.http import HttpRequest
 
 
 def installation(_request: HttpRequest) -> dict[str, object]:
-    """Return the environment label, whether this is the demo, and where the live channel is."""
-    return {"environment_label": settings.ENVIRONMENT_LABEL, "is_demo": settings.DEMO, "live_url": "/ws/"}
+    """Return what every page says of the installation: label, demo, live channel, zone of times, whom to ask."""
+    return {
+        "environment_label": settings.ENVIRONMENT_LABEL,
+        "is_demo": settings.DEMO,
+        "live_url": "/ws/",
+        "time_zone": settings.TIME_ZONE,
+        "mail_is_configured": settings.MAIL_CONFIGURED,
+        "staff_contact": settings.STAFF_CONTACT,
+    }

@@ -8,12 +8,28 @@ for the name of another variable.
 import math
 import os
 import re
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+MAIL_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed over: plainly, after STARTTLS, or over TLS from the start."""
+
+    host: str
+    port: int
+    starttls: bool
+    tls: bool
+    user: str = ""
+    password: str = field(default="", repr=False)
 
 
 def text(name: str, default: str | None = None, *, pattern: str = "", hint: str = "") -> str:
@@ -49,6 +65,14 @@ def number(name: str, default: float, *, least: float = 0) -> float:
     return value
 
 
+def port(name: str, default: int) -> int:
+    """Return a port that a program can listen on."""
+    value = text(name, str(default))
+    if not (value.isascii() and value.isdigit() and 0 < int(value) < 65536):
+        raise ImproperlyConfigured(f"{name} must be a port, a number from 1 to 65535; {value!r} is none.")
+    return int(value)
+
+
 def zone(name: str, default: str) -> str:
     """Return the name of a time zone."""
     value = text(name, default)
@@ -76,6 +100,45 @@ def origins(name: str, default: list[str] | None = None) -> list[str]:
                 f"{name} must list full origins such as https://portal.example.com; {origin!r} is not one."
             )
     return found
+
+
+def mail_server(name: str) -> MailServer | None:
+    """Return the server of a URL such as smtp+tls://user:password@mail.example.com; None when there is none.
+
+    A password may hold any character when it is written as in URLs (%40 for @).
+    """
+    value = text(name, "")
+    if not value:
+        return None
+    refusal = ImproperlyConfigured(
+        f"{name} must be like smtp+tls://user:password@mail.example.com:587; also smtps:// and, to this machine, smtp://."
+    )
+    try:
+        parts = urlsplit(value)
+        port = parts.port or MAIL_PORTS[parts.scheme]
+    except (ValueError, KeyError) as error:
+        raise refusal from error
+    if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise refusal
+    if parts.scheme == "smtp" and not is_loopback(value):
+        raise refusal  # links that let somebody in do not cross a network in the clear
+    return MailServer(
+        host=parts.hostname,
+        port=port,
+        starttls=parts.scheme == "smtp+tls",
+        tls=parts.scheme == "smtps",
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )
+
+
+def sender(name: str) -> str:
+    """Return the address that mail comes from, with or without a name; empty when there is none."""
+    value = text(name, "")
+    address = parseaddr(value)[1]
+    if value and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
+        raise ImproperlyConfigured(f"{name} must be an address such as Stackport <stackport@example.com>.")
+    return value
 
 
 def is_origin(value: str) -> bool:

@@ -1,6 +1,9 @@
 """`/healthz`: the process answers. `/readyz`: it can do its work. Neither says anything a stranger could use."""
 
 import logging
+import threading
+import time
+from dataclasses import dataclass, field
 
 from django.core.cache import cache
 from django.db import DatabaseError, connection
@@ -13,17 +16,46 @@ from projects.actions.operations import operations_queue
 logger = logging.getLogger(__name__)
 
 
+KEPT_SECONDS = 5  # strangers may ask as often as they like: each answer costs a call of DynamoDB and of SQS
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The last answer and when it was found; one thread at a time finds a new one."""
+
+    answers: dict[str, bool] = field(default_factory=dict)
+    found_at: float = float("-inf")
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_kept = _Kept()
+
+
 def alive(_request: HttpRequest) -> JsonResponse:
-    """Answer at once; nothing outside the process is asked, so a slow AWS never restarts it."""
+    """Answer from the process alone. What restarts processes should ask without a cookie: a session is looked up."""
     return JsonResponse({"status": "ok"})
 
 
 def ready(_request: HttpRequest) -> JsonResponse:
-    """Answer 200 when database, cache and queue answer, else 503 naming what does not."""
-    answers = {"database": _database(), "cache": _cache(), "queue": _queue()}
-    ok = all(answers.values())
+    """Answer 200 when database, cache and queue answered within the last seconds, else 503 naming what did not."""
+    answers = _answers()
     body = {name: "ok" if answer else "unreachable" for name, answer in answers.items()}
-    return JsonResponse(body, status=200 if ok else 503)
+    return JsonResponse(body, status=200 if all(answers.values()) else 503)
+
+
+def _answers() -> dict[str, bool]:
+    if time.monotonic() - _kept.found_at < KEPT_SECONDS:
+        return _kept.answers
+    # While AWS hangs, only one thread waits for it; the others tell what was true last, if anything was.
+    if not _kept.lock.acquire(blocking=not _kept.answers):
+        return _kept.answers
+    try:
+        if time.monotonic() - _kept.found_at >= KEPT_SECONDS:
+            _kept.answers = {"database": _database(), "cache": _cache(), "queue": _queue()}
+            _kept.found_at = time.monotonic()
+        return _kept.answers
+    finally:
+        _kept.lock.release()
 
 
 def _database() -> bool:

@@ -1,9 +1,11 @@
 """Start the whole portal on this machine: the local AWS, the web process with the intake, one worker process.
 
 `manage.py demo` and the browser tests use it. Children get SIGTERM and are waited for; a child of a shell would
-ignore Ctrl-C and stay behind. Everything that survives a restart lies in the state folder.
+ignore Ctrl-C and stay behind. Children of a launcher that is killed end by themselves (`portal.child`). Everything that
+survives a restart lies in the state folder, and one launcher at a time holds that.
 """
 
+import fcntl
 import json
 import os
 import secrets
@@ -21,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 10
 READY_SECONDS = 60
+HANDOVER_SECONDS = 5  # how long the children of a launcher that was killed may take to end
 
 
 class LauncherError(Exception):
@@ -40,6 +43,26 @@ def is_taken(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def hold(state: Path) -> int:
+    """Keep other launchers off a state folder until the returned file is closed or this process ends, however it ends.
+
+    Two would migrate one database and work on one queue. Raises LauncherError. Source: flock(2).
+    """
+    handle = os.open(state / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(handle, 20, 0).decode().strip()
+        os.close(handle)
+        raise LauncherError(
+            f"{state} is in use by process {holder}, which runs the portal on it already. Stop that one "
+            f"(Ctrl-C there, or `kill {holder}`), or choose another folder: STACKPORT_STATE=other PORT=8010 make run"
+        ) from None
+    os.truncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle
 
 
 def secret_of(path: Path) -> str:
@@ -63,6 +86,7 @@ class Launcher:
     settings: dict[str, str] = field(default_factory=dict)
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     aws_url: str = ""
+    held: int = -1
 
     @property
     def address(self) -> str:
@@ -71,11 +95,9 @@ class Launcher:
 
     def start(self) -> None:
         """Start everything and return when the sign-in page answers. Raises LauncherError."""
-        if is_taken(self.port):
-            raise LauncherError(
-                f"Port {self.port} is in use. Stop what listens there, or choose another: PORT=8010 make run"
-            )
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.held = hold(self.state)
+        self.expect_free_port()
         (self.state / "log").mkdir(exist_ok=True)
         self.aws_url = self.start_aws()
         self.manage("migrate", "--verbosity=0")
@@ -85,6 +107,16 @@ class Launcher:
         self.wait_for_web()
         if self.seed:
             self.manage("seed_demo")
+
+    def expect_free_port(self) -> None:
+        """Return when nobody listens on the portal's port. Raises LauncherError."""
+        deadline = time.monotonic() + HANDOVER_SECONDS
+        while is_taken(self.port):
+            if time.monotonic() > deadline:
+                raise LauncherError(
+                    f"Port {self.port} is in use. Stop what listens there, or choose another: PORT=8010 make run"
+                )
+            time.sleep(0.1)
 
     def start_aws(self) -> str:
         """Start the local AWS and return its address."""
@@ -128,6 +160,7 @@ class Launcher:
             "STACKPORT_SECRET_KEY": secret_of(self.state / "secret-key"),
             "STACKPORT_ORIGINS": f"http://127.0.0.1:{self.port},http://localhost:{self.port}",
             "STACKPORT_RATE_SCALE": "50",  # the local AWS has no limits of AWS's size
+            "STACKPORT_DYNAMODB_SECONDS": "5",  # nor its speed on a busy machine
         }
         if self.aws_url:
             keys = json.loads((self.state / "aws" / "credentials.json").read_text())
@@ -159,7 +192,12 @@ class Launcher:
         """Start a child that logs to the state folder."""
         with (self.state / "log" / f"{name}.log").open("ab") as log:
             self.children[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and commands
-                command, cwd=ROOT, env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [sys.executable, "-m", "portal.child", str(os.getpid()), *command],
+                cwd=ROOT,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
     def wait_for(self, name: str, url: str) -> None:
@@ -206,6 +244,9 @@ class Launcher:
         """Stop all children, the local AWS last so that the others can finish their calls."""
         for name in ("worker", "web", "aws"):
             self.stop_child(name)
+        if self.held >= 0:
+            os.close(self.held)
+            self.held = -1
 
 
 @contextmanager

@@ -7,13 +7,12 @@ Follows docs.djangoproject.com/en/5.2/ref/settings/. AWS itself is configured by
 import os
 import secrets
 from pathlib import Path
-from typing import Any
 
-import structlog
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import environment as env
+from portal import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -31,7 +30,8 @@ TIME_ZONE = env.zone("STACKPORT_TIME_ZONE", "UTC")
 SECRET_KEY = env.text("STACKPORT_SECRET_KEY", "", hint="It needs 50 random characters.")
 SECRET_KEY_FALLBACKS = env.words("STACKPORT_SECRET_KEY_FALLBACKS")
 if not SECRET_KEY:
-    # Commands that serve nobody (check, migrate, makemigrations) may run without a key; serving may not (checks.py).
+    # Commands that serve nobody (check, migrate, makemigrations) may run without a key; `serve` and `work` may not
+    # (portal/checks.py).
     SECRET_KEY = "unset-" + secrets.token_urlsafe(50)
 
 # -- Where it is reached ------------------------------------------------------------------------------------------
@@ -39,6 +39,10 @@ if not SECRET_KEY:
 STACKPORT_ORIGINS = env.origins("STACKPORT_ORIGINS", ["http://127.0.0.1:8000", "http://localhost:8000"])
 ALLOWED_HOSTS = sorted({origin.split("//")[1].rsplit(":", 1)[0] for origin in STACKPORT_ORIGINS})
 CSRF_TRUSTED_ORIGINS = STACKPORT_ORIGINS
+# Links in mails begin with the first origin, never with what a request claims as its Host (S19).
+PUBLIC_BASE_URL = STACKPORT_ORIGINS[0]
+# STACKPORT_STAFF_CONTACT: whom people ask who cannot sign in, such as an address or an extension.
+STAFF_CONTACT = env.text("STACKPORT_STAFF_CONTACT", "the staff of this portal")
 ROOT_URLCONF = "portal.urls"
 ASGI_APPLICATION = "portal.asgi.application"
 _SECURE = all(origin.startswith("https://") for origin in STACKPORT_ORIGINS)
@@ -46,6 +50,7 @@ _SECURE = all(origin.startswith("https://") for origin in STACKPORT_ORIGINS)
 # -- AWS ----------------------------------------------------------------------------------------------------------
 # AWS_DEFAULT_REGION is boto3's; it is the Region of the portal's own queues and tables.
 AWS_REGION = env.text("AWS_DEFAULT_REGION", "eu-west-1", pattern=r"[a-z]{2}(-[a-z]+)+-\d", hint="Such as eu-west-1.")
+os.environ.setdefault("AWS_DEFAULT_REGION", AWS_REGION)  # boto3 has none of its own, and both must mean the same
 STACKPORT_EVENTS_QUEUE = env.text("STACKPORT_EVENTS_QUEUE", "stackport-stack-events")
 STACKPORT_OPERATIONS_QUEUE = env.text("STACKPORT_OPERATIONS_QUEUE", "stackport-operations")
 STACKPORT_DEAD_LETTER_QUEUE = env.text("STACKPORT_DEAD_LETTER_QUEUE", "stackport-dead-letters")
@@ -95,6 +100,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.caching.PresentPages",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",  # above whatever answers by itself, as the two around it
     "django_permissions_policy.PermissionsPolicyMiddleware",
@@ -102,11 +108,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "portal.sessions.SignInRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "portal.outages.OutageMiddleware",
 ]
 
 TEMPLATES = [
@@ -144,19 +151,34 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # -- Cache and sessions -------------------------------------------------------------------------------------------
+# STACKPORT_DYNAMODB_SECONDS: how long a page waits for an answer, twice, before it goes on without (docs/cache.md).
+STACKPORT_DYNAMODB_SECONDS = env.number("STACKPORT_DYNAMODB_SECONDS", 1.5, least=0.1)
+STACKPORT_DYNAMODB_ATTEMPTS = 2
+_PATIENCE = {"READ_TIMEOUT_SECONDS": STACKPORT_DYNAMODB_SECONDS, "MAX_ATTEMPTS": STACKPORT_DYNAMODB_ATTEMPTS}
 CACHES = {
+    # Counts tries to sign in, among others: it must never count nothing because DynamoDB does not answer (S24).
     "default": {
         "BACKEND": "dynamodb_cache.DynamoDBCache",
         "LOCATION": STACKPORT_CACHE_TABLE,
         "KEY_PREFIX": "portal",
-        "OPTIONS": {"FAIL_OPEN": True, "SERIALIZER": "json"},
-    }
+        "OPTIONS": {"SERIALIZER": "json", **_PATIENCE},
+    },
+    # Every session stands in the relational database too: without the cache it is read from there.
+    "sessions": {
+        "BACKEND": "dynamodb_cache.DynamoDBCache",
+        "LOCATION": STACKPORT_CACHE_TABLE,
+        "KEY_PREFIX": "session",
+        "OPTIONS": {"SERIALIZER": "json", "FAIL_OPEN": True, **_PATIENCE},
+    },
 }
+DYNAMODB_CACHE_COLLECTIONS = [STACKPORT_MIRROR_TABLE]
+SESSION_CACHE_ALIAS = "sessions"
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _SECURE
 SESSION_COOKIE_NAME = "__Host-session" if _SECURE else "session"
-CSRF_COOKIE_NAME = "__Host-csrf" if _SECURE else "csrf"
+CSRF_COOKIE_NAME = "__Host-csrf" if _SECURE else "csrf"  # static/js/forms.js reads it
+CSRF_FAILURE_VIEW = "portal.sessions.stale_form"
 
 # -- Live channel -------------------------------------------------------------------------------------------------
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
@@ -197,7 +219,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-ACCOUNT_ADAPTER = "people.adapter.ClosedSignup"
+ACCOUNT_ADAPTER = "people.adapter.StaffMakesPeople"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -207,9 +229,25 @@ ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+
+# -- Mail ---------------------------------------------------------------------------------------------------------
+# STACKPORT_MAIL_URL: the server that takes mail. Without it there is none, and nobody can reset a forgotten password.
+_MAIL = env.mail_server("STACKPORT_MAIL_URL")
+MAIL_CONFIGURED = _MAIL is not None
 EMAIL_BACKEND = (
-    "django.core.mail.backends.console.EmailBackend" if DEMO else "django.core.mail.backends.smtp.EmailBackend"
+    "django.core.mail.backends.smtp.EmailBackend" if _MAIL else "django.core.mail.backends.dummy.EmailBackend"
 )
+if _MAIL:
+    EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = _MAIL.host, _MAIL.port, env.MAIL_SECONDS
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.starttls, _MAIL.tls
+# STACKPORT_MAIL_FROM: the sender of every mail; required with a server.
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.sender("STACKPORT_MAIL_FROM")
+if MAIL_CONFIGURED and not DEFAULT_FROM_EMAIL:
+    raise ImproperlyConfigured("STACKPORT_MAIL_FROM is not set. Mail needs a sender such as stackport@example.com.")
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # a stranger's address gets no mail, least of all an invitation
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+PASSWORD_RESET_TIMEOUT = 2 * 3600
 
 # -- Security -----------------------------------------------------------------------------------------------------
 _SOCKETS = [origin.replace("http", "ws", 1) for origin in STACKPORT_ORIGINS]
@@ -243,47 +281,14 @@ X_FRAME_OPTIONS = "DENY"
 # -- Language and time --------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 USE_I18N = True
+FORMAT_MODULE_PATH = ["portal.formats"]
 USE_TZ = True
 
 # -- Logs: one line an event, JSON unless a person watches ---------------------------------------------------------
 LOG_LEVEL = env.text(
     "STACKPORT_LOG_LEVEL", "INFO", pattern="DEBUG|INFO|WARNING|ERROR", hint="DEBUG, INFO, WARNING or ERROR."
 )
-_RENDERER = structlog.dev.ConsoleRenderer(colors=False) if DEMO else structlog.processors.JSONRenderer()
-_SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.StackInfoRenderer(),
-    structlog.processors.format_exc_info,
-]
-structlog.configure(
-    processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
-)
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "lines": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processor": _RENDERER,
-            "foreign_pre_chain": _SHARED,
-        }
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        # At DEBUG botocore logs whole answers, secrets among them: never below WARNING.
-        "botocore": {"level": "WARNING"},
-        "boto3": {"level": "WARNING"},
-        "urllib3": {"level": "WARNING"},
-        "daphne": {"level": "WARNING"},
-        "django_structlog": {"level": "WARNING" if DEMO else LOG_LEVEL},
-    },
-}
+LOGGING = logs.configuration(LOG_LEVEL, for_a_person=DEMO)
 
 if not DEMO and os.environ.get("STACKPORT_FAULT_CONTROL"):
     raise ImproperlyConfigured("STACKPORT_FAULT_CONTROL is for game days on the local AWS; unset it.")

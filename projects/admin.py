@@ -1,9 +1,12 @@
-"""Staff pages for projects: everything to look at, little to change, three actions."""
+"""Staff pages for projects: everything to look at, little to change, and actions that go the ways of `actions`."""
 
+from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -11,7 +14,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 
 from people.models import Person
-from projects.actions import operations
+from projects.actions import operations, projects
 from projects.errors import ProjectError
 from projects.models import Membership, Operation, Project
 from projects.stacks import rebuild
@@ -37,18 +40,56 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
     can_delete = False  # who leaves is removed among the memberships, by name
 
 
+class FreezeForm(ActionForm):
+    """What is chosen above the list of projects: an action, and why when they are to be frozen."""
+
+    reason = forms.CharField(
+        label="Why freeze it:",
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"size": 30}),
+    )
+
+
 @admin.register(Project)
 class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Projects; account and ExternalId stay as they are made."""
+    """Projects. What its buckets hang on stays as it was made; its state moves by onboarding, freezing and thawing."""
 
     list_display = ["name", "slug", "account_id", "region", "state"]
     list_filter = ["state", "region"]
     search_fields = ["name", "slug", "account_id"]
     inlines = [MembershipInline]
-    actions = ["resync"]
+    action_form = FreezeForm
+    actions = ["resync", "freeze", "thaw"]
+    made_once = ("slug", "account_id", "region", "bucket_prefix")
+    by_actions = ("state", "frozen_reason", "created_at")
+    fields = ("name", "purpose", *made_once, *by_actions)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> tuple[str, ...]:
-        return ("created_at", "account_id", "slug", "bucket_prefix") if obj else ("created_at",)
+        return (*self.made_once, *self.by_actions) if obj else self.by_actions
+
+    @admin.action(description="Freeze", permissions=["change"])
+    def freeze(self, request: HttpRequest, queryset: QuerySet[Project]) -> None:
+        """Freeze projects for the reason that was typed."""
+        reason = request.POST.get("reason", "")
+        self._each(request, queryset, partial(projects.freeze, reason=reason), f"Frozen: {reason}")
+
+    @admin.action(description="Thaw", permissions=["change"])
+    def thaw(self, request: HttpRequest, queryset: QuerySet[Project]) -> None:
+        """Thaw frozen projects."""
+        self._each(request, queryset, projects.thaw, "Thawed")
+
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Project], action: Callable[[Project], Project], done: str
+    ) -> None:
+        for project in queryset:
+            try:
+                action(project)
+            except ProjectError as refusal:
+                self.message_user(request, f"{project}: {refusal}", messages.ERROR)
+            else:
+                self.log_change(request, project, done)
+                self.message_user(request, f"{project}: {done}", messages.SUCCESS)
 
     @admin.action(description="Compare the mirror with CloudFormation now")
     def resync(self, request: HttpRequest, queryset: QuerySet[Project]) -> None:
@@ -73,12 +114,17 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class OperationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Operations, to read; retry and cancel go the same way as a manager's."""
 
-    list_display = ["created_at", "project", "action", "target", "state", "step", "author"]
+    list_display = ["created_at", "project", "what", "state", "step", "author"]
     list_filter = ["state", "action", "project"]
     search_fields = ["target", "author__email", "stack_id", "id"]
     list_select_related = ["project", "author"]
     readonly_fields = ["timeline"]
     actions = ["retry", "cancel"]
+
+    @admin.display(description="change", ordering="target")
+    def what(self, operation: Operation) -> str:
+        """What is done to which bucket."""
+        return str(operation)
 
     @admin.display(description="Timeline")
     def timeline(self, operation: Operation) -> str:
@@ -107,12 +153,16 @@ class OperationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Operation | None = None) -> bool:
         return False
 
-    @admin.action(description="Try again", permissions=["view"])
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Who may change operations may let them change AWS; nobody edits their rows."""
+        return request.user.has_perm("projects.change_operation")
+
+    @admin.action(description="Try again", permissions=["operate"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Operation]) -> None:
         """Try failed operations again."""
         self._each(request, queryset, operations.retry, "tried again")
 
-    @admin.action(description="Cancel what has not started", permissions=["view"])
+    @admin.action(description="Cancel what has not started", permissions=["operate"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Operation]) -> None:
         """Cancel waiting operations."""
         self._each(request, queryset, operations.cancel, "cancelled")

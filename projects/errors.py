@@ -13,6 +13,18 @@ class ProjectNotReady(ProjectError):
     """The project's account is not onboarded, or is frozen by staff."""
 
 
+class OnboardingFailed(ProjectError):
+    """The account could not be made fit; the message says what to change."""
+
+
+class EventsQueueFull(ProjectError):
+    """The events queue's policy cannot name another project's topic: SQS limits its length."""
+
+
+class NotFreezable(ProjectError):
+    """Only an active project can be frozen, and only a frozen one thawed."""
+
+
 class MirrorUnreachable(ProjectError):
     """What stands in the project is not known right now: the mirror does not answer and this process knows nothing."""
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from people.text import HIDDEN_WORDS, has_hidden_signs
 from projects.models import Membership, Project
 from projects.stacks.naming import bucket_name, label_limit
 from projects.stacks.spec import PURPOSE_MAXIMUM, VERSIONS_DAYS, BucketSpec, InvalidSpec, Retention
@@ -28,6 +29,13 @@ class KeyedForm(forms.Form):
         required=False,
         help_text="Shown beside the change, such as a ticket number.",
     )
+
+    def clean_reason(self) -> str:
+        """Return the reason, a line that shows what was typed."""
+        reason = str(self.cleaned_data["reason"])
+        if has_hidden_signs(reason):
+            raise forms.ValidationError(HIDDEN_WORDS)
+        return reason
 
     def renew(self, **hidden: str) -> None:
         """Let the form as it is shown again be sent as a new one; `hidden` fields get new values too."""

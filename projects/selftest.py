@@ -1,5 +1,7 @@
 """The self-test of a project's account: each line passes or says what to change, and each is proven able to fail.
 
+A line that could not be asked to the end does not pass: it says that it cannot be judged, and what stands in the way.
+
 It asks through the portal's own roles, so what passes here is what operations will meet (S2, S6, 5.4 of the baseline).
 """
 
@@ -8,11 +10,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from aws import clients, iam, s3, sts
+from aws import clients, cloudtrail, iam, s3, sts
 from aws.accounts import BASELINE_STACK, Role
-from aws.errors import AccessDenied, AWSError, StackNotFound
+from aws.errors import AccessDenied, AWSError, StackNotFound, Throttled, Unreachable
+from dynamodb_cache.errors import DynamoDBCacheError
 from projects.models import Project
 from projects.stacks import accounts, baseline, mirror
+from projects.stacks.baseline import IncompleteBaseline
 from projects.stacks.naming import Kind, stack_name
 from projects.stacks.status import StackStatus, parse
 from projects.stacks.templates import RESOURCE_TYPES, body
@@ -35,34 +39,63 @@ Check = Callable[[Project], str]
 
 
 def run(project: Project, checks: Mapping[str, Check] | None = None) -> list[Line]:
-    """Run checks in order, all by default; an error of AWS is a failed line with AWS's words, never the end."""
+    """Run checks in order, all by default; an error of AWS is a line that cannot be judged, never the end."""
     lines = []
     for name, check in (CHECKS if checks is None else checks).items():
         try:
             problem = check(project)
         except AWSError as error:
-            problem = f"AWS refused {error.operation}: {error.message} ({error.code})"
+            problem = f"Cannot be judged. {error.words} {_remedy(project, error)}"
+        except IncompleteBaseline as error:
+            problem = f"Cannot be judged. {error}"
+        except DynamoDBCacheError as error:
+            problem = f"Cannot be judged. The portal's own mirror does not answer ({error}); mend that first."
         lines.append(Line(name, not problem, problem or "holds"))
     return lines
 
 
+def _remedy(project: Project, error: AWSError) -> str:
+    """Return what to change when a question could not be asked."""
+    if isinstance(error, AccessDenied) and error.operation == "AssumeRole":
+        return _lay_again(project)
+    if isinstance(error, AccessDenied):
+        return "Update the baseline stack with the template that this portal ships: its role lacks this right."
+    if isinstance(error, StackNotFound):
+        return _lay_again(project)
+    if isinstance(error, Throttled | Unreachable):
+        return "Nothing is to be changed in the account: run the self-test again when AWS answers."
+    return "Look at it in the account's console, then run the self-test again."
+
+
+def _lay_again(project: Project) -> str:
+    return (
+        f"Lay the baseline in account {project.account_id} with this project's own link: "
+        f"`manage.py onboard {project.slug} --link`."
+    )
+
+
 def roles_can_be_assumed(project: Project) -> str:
-    """Each portal role answers, in the account it should."""
+    """Each portal role lets the portal in and answers."""
     for role in Role:
-        who = sts.whoami(clients.member(project.account, role, "sts", actor="selftest"))
-        if who.account_id != project.account_id:
-            return f"Role {role} answers from account {who.account_id}; correct the project's account id."
+        sts.whoami(clients.member(project.account, role, "sts", actor="selftest"))
     return ""
 
 
 def external_id_is_required(project: Project) -> str:
-    """Without the ExternalId, and with another's, every role refuses (S6)."""
+    """With the project's ExternalId every role lets the portal in; without it, and with another's, it refuses (S6)."""
     for role in Role:
+        arn = project.account.role_arn(role)
+        if not sts.can_assume(arn, external_id=project.external_id):
+            # It may refuse everybody, or not be there at all: that says nothing about the ExternalId.
+            return (
+                f"Cannot be judged: role {role} refuses the portal with this project's own ExternalId too. "
+                f"{_lay_again(project)}"
+            )
         for external_id, words in ((None, "no"), (secrets.token_hex(24), "another project's")):
-            if sts.can_assume(project.account.role_arn(role), external_id=external_id):
+            if sts.can_assume(arn, external_id=external_id):
                 return (
-                    f"Role {role} can be assumed with {words} ExternalId. Lay the baseline again: its trust must "
-                    "require this project's ExternalId."
+                    f"Role {role} can be assumed with {words} ExternalId. Its trust must require this project's. "
+                    f"{_lay_again(project)}"
                 )
     return ""
 
@@ -73,7 +106,7 @@ def baseline_is_ours(project: Project) -> str:
     try:
         stack = reader.describe(BASELINE_STACK)
     except StackNotFound:
-        return "The baseline stack is missing. Open the quick-create link in the account."
+        return f"The baseline stack is missing. {_lay_again(project)}"
     status = parse(stack.status)
     if status not in {StackStatus.CREATE_COMPLETE, StackStatus.UPDATE_COMPLETE}:
         return f"The baseline stack is in {status}. Repair it in the CloudFormation console, then test again."
@@ -84,6 +117,26 @@ def baseline_is_ours(project: Project) -> str:
 
 def _shipped() -> str:
     return baseline.fingerprint(body(baseline.template(portal_account_id=sts.whoami().account_id)))
+
+
+def trail_records_objects(project: Project) -> str:
+    """A trail of all Regions, the account's or the organisation's, records now who reads and writes objects."""
+    found = cloudtrail.trails(clients.member(project.account, Role.READ, "cloudtrail", actor="selftest"))
+    if any(trail.suffices for trail in found):
+        return ""
+    if not found:
+        return "No trail records this account in all Regions. Update the baseline stack with Trail = create."
+    for trail in found:
+        if not trail.logging:
+            return f"Trail {trail.name} is stopped. {_whose(trail)} must start its logging in the CloudTrail console."
+    return (
+        f"Trail {found[0].name} does not record who reads and writes objects. {_whose(found[0])} must switch on S3 data "
+        "events for all buckets, or update the baseline stack with Trail = create."
+    )
+
+
+def _whose(trail: cloudtrail.Trail) -> str:
+    return "The organisation's administrator" if trail.of_organisation else "The account's administrator"
 
 
 def boundary_is_whole(project: Project) -> str:
@@ -112,6 +165,8 @@ def password_policy_is_strict(project: Project) -> str:
 
 def deploy_role_is_caged(project: Project) -> str:
     """The deploy role may neither touch the baseline nor mint keys (S2)."""
+    # First as who: a role that lets nobody in refuses these calls too.
+    sts.whoami(clients.member(project.account, Role.DEPLOY, "sts", actor="selftest"))
     stacks = accounts.deployer(project, actor="selftest")
     try:
         stacks.set_termination_protection(BASELINE_STACK, on=True)
@@ -163,6 +218,7 @@ STANDING: dict[str, Check] = {
     "The portal's roles can be assumed": roles_can_be_assumed,
     "They refuse without the project's ExternalId": external_id_is_required,
     "The baseline stack is the portal's": baseline_is_ours,
+    "A trail records access to objects": trail_records_objects,
     "The permissions boundaries are unchanged": boundary_is_whole,
     "Public buckets are blocked for the account": public_access_is_blocked,
     "The password policy is strict": password_policy_is_strict,

@@ -6,18 +6,20 @@ import time
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from aws.errors import AWSError
 from dynamodb_cache.errors import DynamoDBCacheError, TableMissing
-from projects import posture
+from projects import posture, queues
 from projects.actions import operations
 from projects.models import Operation, Project, ProjectState, State
 from projects.stacks import index, mirror, reading, rebuild
 
 logger = logging.getLogger(__name__)
 
+DEAD_LETTER_SECONDS = 60
 SILENT_SECONDS = 20  # a stack at work that says nothing for so long is read again
 
 
@@ -37,6 +39,7 @@ def once() -> None:
     """Sweep everything once; what AWS refuses now is swept again next time."""
     ring_overdue()
     start_forgotten()
+    count_dead_letters()
     for project in Project.objects.filter(state=ProjectState.ACTIVE):
         try:
             read_silent(project)
@@ -47,6 +50,15 @@ def once() -> None:
             mirror.make_tables()
         except (AWSError, DynamoDBCacheError) as error:
             logger.warning("sweep of project %s put off: %s", project.slug, error)
+
+
+def count_dead_letters() -> None:
+    """Count the messages that nobody could handle, at most once a minute over all workers."""
+    try:
+        if cache.add("dead-letters-due", 1, timeout=DEAD_LETTER_SECONDS):
+            queues.count_dead_letters()
+    except (AWSError, DynamoDBCacheError) as error:
+        logger.warning("dead letters not counted: %s", error)
 
 
 def ring_overdue() -> None:

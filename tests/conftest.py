@@ -18,7 +18,12 @@ LONG = (
     "test_tenancy.py",
     "test_delete_bucket.py",
 )
-pytest_plugins = ["tests.fixtures_localaws", "tests.fixtures_projects"]
+pytest_plugins = [
+    "tests.engines.fixtures",
+    "tests.dynamodb_cache.fixtures_faulty",
+    "tests.fixtures_localaws",
+    "tests.fixtures_projects",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,6 +8,7 @@ os.environ["STACKPORT_SECRET_KEY"] = "tests-only-" + "k" * 50
 os.environ["STACKPORT_STATE"] = os.environ.get("STACKPORT_TEST_STATE") or tempfile.mkdtemp(prefix="stackport-tests-")
 os.environ["STACKPORT_ORIGINS"] = "http://testserver,http://127.0.0.1:8000"
 os.environ["STACKPORT_RATE_SCALE"] = "1000"
+os.environ["STACKPORT_DYNAMODB_SECONDS"] = "20"  # the local AWS shares a core with the tests
 os.environ["STACKPORT_LOOK_AGAIN_SCALE"] = "0"
 os.environ["STACKPORT_ENVIRONMENT"] = "Test"
 os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")

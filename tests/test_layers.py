@@ -20,7 +20,7 @@ MAY_IMPORT = {
 # Inside projects: pages above, actions below them, the engine and the rows at the bottom.
 PAGES = ("projects.views", "projects.forms", "projects.urls", "projects.admin", "projects.api")
 PURE = ("spec", "naming", "status", "policies", "invariants", "changes", "templates", "baseline")
-IMPURE = ("django", "boto3", "botocore", "projects.models", "people", "notifications", "dynamodb_cache")
+IMPURE = ("django", "boto3", "botocore", "projects.models", "people.models", "notifications", "dynamodb_cache")
 
 
 def modules(package: str) -> Iterator[tuple[str, ast.Module]]:

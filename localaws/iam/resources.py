@@ -100,8 +100,16 @@ def _tables(parameters: Parameters, account_id: str, region: str) -> tuple[str, 
     return tuple((name if name.startswith("arn:") else here + name) + index for name in sorted(names))
 
 
+def _trail(parameters: Parameters, account_id: str, region: str) -> tuple[str, ...]:
+    name = str(parameters.get("TrailName") or parameters.get("Name") or parameters.get("ResourceId") or "")
+    if not name:
+        return ()
+    return (name if name.startswith("arn:") else f"arn:aws:cloudtrail:{region}:{account_id}:trail/{name}",)
+
+
 _READERS: dict[str, Callable[[Parameters, str, str], tuple[str, ...]]] = {
     "cloudformation": _stack,
+    "cloudtrail": _trail,
     "dynamodb": _tables,
     "iam": _iam,
     "kms": _kms,

@@ -2,22 +2,25 @@
 
 Adopting: the customer's administrator opens the quick-create link once (`quick_create_link`), then staff runs the
 self-test. Vending: Organizations makes the account and the portal lays the same baseline through the account's
-first role, which it never uses again. Both end in the same self-test; only its success makes a project active.
+first role, which it never uses again. Both end in the same self-test; only its success makes a project active, and
+nothing here touches a project that staff has frozen.
 """
 
 import logging
 import time
+from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from aws import clients, iam, organizations, s3, sqs, sts
-from aws.accounts import BASELINE_STACK
+from aws import clients, cloudtrail, iam, organizations, s3, sqs, sts
+from aws.accounts import BASELINE_STACK, Role
 from aws.cloudformation import Stacks
-from aws.errors import StackNotFound
+from aws.errors import AccessDenied, NotFound, StackNotFound
 from projects import queues
-from projects.errors import ProjectError
+from projects.errors import OnboardingFailed, ProjectNotReady
 from projects.models import Project, ProjectState
 from projects.selftest import Line, run
 from projects.stacks import baseline
@@ -29,16 +32,30 @@ logger = logging.getLogger(__name__)
 WAIT_SECONDS = 300
 
 
-class OnboardingFailed(ProjectError):
-    """The account could not be made fit; the message says what to change."""
+def expect_not_frozen(project: Project) -> None:
+    """Raise ProjectNotReady when staff has frozen a project: its account is left alone too."""
+    if project.why_frozen:
+        raise ProjectNotReady(f"{project.why_frozen} Thaw it in the staff pages first.")
 
 
 def vend(project: Project) -> Project:
-    """Make an account through Organizations and save the project with it. Raises OnboardingFailed, AWSError."""
+    """Make an account through Organizations and save the project with it. Raises OnboardingFailed, AWSError.
+
+    An account that an earlier try made for it is taken, so nothing is made twice. Raises ValidationError before that
+    when the project itself cannot be saved, EventsQueueFull when its events would not be let in.
+    """
+    project.full_clean(exclude=["account_id"])
+    queues.expect_room()
     organizations.ensure_organization()
-    made = organizations.create_account(
-        name=f"Stackport {project.name}"[:50], email=f"aws+{project.slug}@{settings.STACKPORT_ACCOUNT_MAIL_DOMAIN}"
-    )
+    email = f"aws+{project.slug}@{settings.STACKPORT_ACCOUNT_MAIL_DOMAIN}"
+    project.account_id = organizations.find_account(email) or _new_account(f"Stackport {project.name}"[:50], email)
+    project.full_clean()
+    project.save()
+    return project
+
+
+def _new_account(name: str, email: str) -> str:
+    made = organizations.create_account(name=name, email=email)
     deadline = time.monotonic() + WAIT_SECONDS
     while made.running:
         if time.monotonic() > deadline:
@@ -47,17 +64,16 @@ def vend(project: Project) -> Project:
         made = organizations.account_request(made.request_id)
     if made.failed or not made.account_id:
         raise OnboardingFailed(f"AWS made no account: {made.failure_words}")
-    project.account_id = made.account_id
-    project.full_clean()
-    project.save()
-    return project
+    return made.account_id
 
 
 def lay_baseline(project: Project) -> None:
     """Create the baseline stack in a vended account through its first role, and wait for it. Raises OnboardingFailed."""
+    expect_not_frozen(project)
     queues.allow_topics()
     administrator = Stacks(clients.organisation_member(project.account_id, "cloudformation", project.region))
-    parameters = baseline_parameters(project)
+    watching = clients.organisation_member(project.account_id, "cloudtrail", project.region)
+    parameters = baseline_parameters(project, organisation_trail=organisation_watches(watching))
     try:
         status = parse(administrator.describe(BASELINE_STACK).status)
     except StackNotFound:
@@ -90,12 +106,24 @@ def baseline_template() -> Template:
     return baseline.template(portal_account_id=sts.whoami().account_id)
 
 
-def baseline_parameters(project: Project) -> dict[str, str]:
-    """Return the baseline's parameters for a project: who may assume its roles, and where its events go."""
+def baseline_parameters(project: Project, *, organisation_trail: bool) -> dict[str, str]:
+    """Return the baseline's parameters for a project: who may assume its roles, where its events go, who records it."""
     return {
         "ExternalId": project.external_id,
         "EventsQueueArn": sqs.queue(settings.STACKPORT_EVENTS_QUEUE).arn(),
+        "Trail": "organisation" if organisation_trail else "create",
     }
+
+
+def organisation_watches(cloudtrail_client: Any) -> bool:
+    """Tell whether the organisation's trail records the client's account already, objects included.
+
+    A trail that cannot be looked at counts as none: a second trail costs a little, a missing one loses evidence.
+    """
+    try:
+        return any(trail.of_organisation and trail.suffices for trail in cloudtrail.trails(cloudtrail_client))
+    except (AccessDenied, NotFound):
+        return False
 
 
 def harden_account(project: Project) -> None:
@@ -107,34 +135,65 @@ def harden_account(project: Project) -> None:
     iam.set_password_policy(clients.organisation_member(account.account_id, "iam", account.region))
 
 
-def set_up(project: Project) -> list[Line]:
-    """Lay the baseline in a vended account, harden it, test it, and make the project active. Raises OnboardingFailed."""
+def prepare_account(project: Project) -> None:
+    """Lay the baseline in a vended account and harden it. Raises OnboardingFailed, ProjectNotReady, AWSError."""
     lay_baseline(project)
     harden_account(project)
-    return activate(project)
 
 
-def activate(project: Project) -> list[Line]:
-    """Run the self-test; every line passing makes the project active. Raises OnboardingFailed naming what to change."""
-    lines = run(project)
+def set_up(project: Project) -> list[Line]:
+    """Prepare a vended account, test it, and make the project active. Raises OnboardingFailed naming what to change."""
+    prepare_account(project)
+    lines = activate(project)
     failing = [line for line in lines if not line.passed]
     if failing:
         raise OnboardingFailed(
             "The account is not fit yet:\n" + "\n".join(f"- {line.name}: {line.words}" for line in failing)
         )
-    Project.objects.filter(pk=project.pk).update(state=ProjectState.ACTIVE)
-    project.state = ProjectState.ACTIVE
     return lines
 
 
-def quick_create_link(project: Project) -> str:
+def activate(project: Project) -> list[Line]:
+    """Run the self-test and return its lines; every one passing makes a project active that is being set up.
+
+    A frozen project can be tested, and stays frozen.
+    """
+    lines = run(project)
+    if all(line.passed for line in lines):
+        Project.objects.filter(pk=project.pk, state=ProjectState.ONBOARDING).update(state=ProjectState.ACTIVE)
+    project.refresh_from_db(fields=["state", "frozen_reason"])
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class QuickCreate:
+    """What an existing account's administrator gets: the link, and the SHA-256 of the template that it must lead to."""
+
+    link: str
+    template_url: str
+    sha256: str
+    trail: str
+
+
+def quick_create(project: Project) -> QuickCreate:
     """Return the address that an existing account's administrator opens once, within the hour, to lay the baseline.
 
     The template lies in the portal's private storage; the link carries a signature that lets its holder read it.
     """
+    expect_not_frozen(project)
     queues.allow_topics()
     text = body(baseline_template())
-    name = f"baseline/{baseline.fingerprint(text)}.json"
+    fingerprint = baseline.fingerprint(text)
+    name = f"baseline/{fingerprint}.json"
     if not default_storage.exists(name):
         default_storage.save(name, ContentFile(text.encode()))
-    return baseline.quick_create_link(project.region, default_storage.url(name), baseline_parameters(project))
+    # Known only when an earlier baseline stands; else the administrator decides on the page.
+    reading = clients.member(project.account, Role.READ, "cloudtrail", actor="onboarding")
+    parameters = baseline_parameters(project, organisation_trail=organisation_watches(reading))
+    url = default_storage.url(name)
+    return QuickCreate(
+        link=baseline.quick_create_link(project.region, url, parameters),
+        template_url=url,
+        sha256=fingerprint,
+        trail=parameters["Trail"],
+    )

@@ -125,10 +125,14 @@ def request(project: Project, asked: Request) -> Operation:
 
 
 def start_waiting(project: Project, targets: Iterable[str]) -> None:
-    """Start the oldest waiting operation of each target that has none running; ring its bell on commit."""
+    """Start the oldest waiting operation of each target that has none running; ring its bell on commit.
+
+    In a frozen project nothing starts: what waits there goes on waiting until it is thawed.
+    """
     for target in targets:
         ready = (
             Operation.objects.filter(project=project, target=target, state=State.WAITING)
+            .of_thawed_projects()
             .exclude(depends_on__isnull=False, depends_on__state__in=(State.WAITING, State.RUNNING))
             .order_by("created_at")
             .first()

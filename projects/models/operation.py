@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from people.models import Person
-from projects.models.project import Project
+from projects.models.project import Project, ProjectState
 
 
 class Action(models.TextChoices):
@@ -51,6 +51,10 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         )
         asked = models.Case(models.When(state=State.WAITING, then=models.F("created_at")))
         return self.order_by(turn, asked, "-version")
+
+    def of_thawed_projects(self) -> "OperationQuerySet":
+        """Leave out those of projects that staff has frozen."""
+        return self.exclude(project__state=ProjectState.FROZEN)
 
 
 class Operation(models.Model):

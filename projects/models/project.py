@@ -10,7 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from aws.accounts import ProjectAccount
+from aws.names import KEPT_BY_AWS, is_kept_by_aws
 from people.models import Person
+from people.text import HIDDEN_WORDS, has_hidden_signs
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -80,6 +82,11 @@ class Project(models.Model):
         return reverse("project", kwargs={"slug": self.slug})
 
     def clean(self) -> None:
+        problems = {name: HIDDEN_WORDS for name in ("name", "purpose") if has_hidden_signs(getattr(self, name))}
+        if self._state.adding and is_kept_by_aws(f"{self.bucket_prefix}-"):
+            problems["bucket_prefix"] = KEPT_BY_AWS
+        if problems:
+            raise ValidationError(problems)
         if self.pk and Project.objects.filter(pk=self.pk).exclude(account_id=self.account_id).exists():
             raise ValidationError({"account_id": "A project keeps its account for life."})
 
@@ -89,10 +96,17 @@ class Project(models.Model):
         return ProjectAccount(account_id=self.account_id, region=self.region, external_id=self.external_id)
 
     @property
+    def why_frozen(self) -> str:
+        """Why staff keeps everybody from changing anything in it, themselves included; empty when they do not."""
+        if self.state != ProjectState.FROZEN:
+            return ""
+        return f"Staff has frozen this project: {self.frozen_reason or 'no reason given'}."
+
+    @property
     def why_closed(self) -> str:
         """Why nothing can be changed in it right now; empty when it can."""
-        if self.state == ProjectState.FROZEN:
-            return f"Staff has frozen this project: {self.frozen_reason or 'no reason given'}."
+        if self.why_frozen:
+            return self.why_frozen
         if self.state != ProjectState.ACTIVE:
             return "The project's AWS account is still being set up. Staff finishes that first."
         return ""

@@ -17,6 +17,7 @@ from django.core.management import call_command
 from aws.cloudformation import Stack, StackSummary
 from dynamodb_cache.collections import Collection, Partition, Row, Snapshot, Standing
 from dynamodb_cache.errors import DynamoDBCacheError
+from dynamodb_cache.options import Connection
 from notifications.events import StackEvent
 from projects.errors import MirrorUnreachable
 from projects.models import Project
@@ -81,13 +82,16 @@ class MirroredStack:
 @cache
 def collection() -> Collection:
     """Return the process's one collection of mirrored stacks."""
-    return Collection(settings.STACKPORT_MIRROR_TABLE)
+    # As the caches have it, so that they share one client.
+    connection = Connection(
+        read_timeout_seconds=settings.STACKPORT_DYNAMODB_SECONDS, max_attempts=settings.STACKPORT_DYNAMODB_ATTEMPTS
+    )
+    return Collection(settings.STACKPORT_MIRROR_TABLE, connection=connection)
 
 
 def make_tables() -> None:
-    """Make the mirror's table and the caches' tables where they are missing. Raises DynamoDBCacheError."""
+    """Make the mirror's table and the caches' tables where they are missing. Raises CommandError."""
     call_command("dynamodb_cache", "create", verbosity=0)
-    collection().create_table()
 
 
 def partition(project: Project) -> Partition:

@@ -7,11 +7,13 @@ and so is `${`, which would mean something inside an Fn::Sub.
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
+
+from aws.names import KEPT_BY_AWS, is_kept_by_aws
+from people.text import has_hidden_signs
 
 VERSIONS_DAYS = (7, 30, 90, 365)
 PURPOSE_MAXIMUM = 200
@@ -23,11 +25,8 @@ TAG_VALUE_MAXIMUM = 256
 
 _RESOLVED = re.compile(r"\$\{|\{\{\s*resolve\s*:", re.IGNORECASE)
 _BASIC_PLANE = 0xFFFF  # beyond it JSON writes two escapes for one sign, which not every template parser joins again
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
 _LABEL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*-\d{12}-[a-z]{2}(-[a-z]+)+-\d-an")
-_NAME_PREFIXES_OF_AWS = ("xn--", "sthree-", "amzn-s3-demo-")
 _TAG = re.compile(r"[\w .:/=+@-]*")  # of Unicode: letters, digits, space and these signs
 _TAG_PREFIXES_TAKEN = ("aws:", "stackport:")
 # The owner is a tag of the stack as well, so only what AWS takes in a tag.
@@ -72,9 +71,7 @@ class Retention(StrEnum):
 
 def unprintable(text: str) -> bool:
     """Tell whether a text holds control characters, line breaks, emoji or signs that reverse its reading direction."""
-    return any(
-        ord(letter) > _BASIC_PLANE or letter in _BIDI or unicodedata.category(letter) in _UNPRINTABLE for letter in text
-    )
+    return has_hidden_signs(text) or any(ord(letter) > _BASIC_PLANE for letter in text)
 
 
 def resolves(text: str) -> bool:
@@ -166,8 +163,8 @@ def _name_problem(name: str, label: str) -> str:
         return "The name must be made of prefix, label, account and Region."
     if len(name) > 63:
         return f"{len(name) - 63} characters too long: S3 takes 63 in all."
-    if name.startswith(_NAME_PREFIXES_OF_AWS):
-        return "AWS keeps names that begin like this for itself."
+    if is_kept_by_aws(name):
+        return KEPT_BY_AWS
     return ""
 
 

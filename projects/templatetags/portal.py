@@ -10,6 +10,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from tablericons.templatetags import tablericons
 
+from projects import queues
+
 register = template.Library()
 
 
@@ -84,6 +86,12 @@ def aria_sort(column: str, sort: str, descending: bool) -> str:
     if sort != column:
         return "none"
     return "descending" if descending else "ascending"
+
+
+@register.simple_tag
+def dead_letters() -> queues.DeadLetters | None:
+    """Return how many messages nobody could handle, as a worker counted them last."""
+    return queues.dead_letters()
 
 
 @register.filter

@@ -46,6 +46,7 @@ CODES: dict[type[AWSError], list[str]] = {
     errors.LimitExceeded: ["LimitExceededException", "LimitExceeded"],
     errors.NotFound: [
         "NoSuchEntity",
+        "TrailNotFoundException",
         "NoSuchPublicAccessBlockConfiguration",
         "AWSOrganizationsNotInUseException",
         "404",
@@ -98,6 +99,7 @@ def test_a_code_becomes_its_class(raised: Raised, code: str, cls: type[AWSError]
     assert type(error) is cls
     assert (error.code, error.message, error.operation) == (code, "no", "DescribeStacks")
     assert str(error) == f"DescribeStacks: no ({code})"
+    assert error.words == f"AWS refused DescribeStacks: no ({code})."
 
 
 def test_every_code_of_the_table_is_tested() -> None:

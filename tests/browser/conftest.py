@@ -11,9 +11,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from portal.launcher import Launcher, free_port, running
+from tests import smtp_sink
 from tests.browser.chromium import NoBrowser, find
 
 PASSWORD = "stackport-demo"
+MAIL = {"STACKPORT_MAIL_URL": smtp_sink.of_this_process().url, "STACKPORT_MAIL_FROM": "portal@example.com"}
 COUNTER = """
 window.__violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.__violations.push(event.violatedDirective));
@@ -52,6 +54,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     settings = {
         "STACKPORT_LEASE_SECONDS": "3",
         "STACKPORT_SWEEP_SECONDS": "1",
+        **MAIL,
         "COVERAGE_PROCESS_START": os.environ.get("COVERAGE_PROCESS_START", ""),
     }
     with running(Launcher(state=state, port=free_port(), pace_seconds=0.15, settings=settings)) as launcher:

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 
+from django.template.loader import render_to_string
 from playwright.sync_api import Page, expect
+
+from tests import smtp_sink
 
 ACME = "/projects/acme-invoices/"
 HARBOUR = "/projects/harbour-logistics/"
@@ -87,6 +90,21 @@ def failed_operation(page: Page) -> None:
     expect(page.locator("#operation")).to_have_attribute("data-state", "failed", timeout=PATIENCE)
 
 
+def sent_too_late(page: Page) -> None:
+    """Send a form without a session, with the token that the sign-in page has."""
+    page.goto("/accounts/login/")
+    page.evaluate(
+        """(address) => {
+            const form = document.querySelector("form");
+            form.querySelector("[name=password]").remove();
+            form.action = address;
+            form.submit();
+        }""",
+        f"{ACME}new-bucket/",
+    )
+    expect(page.get_by_role("heading", name="Not sent yet")).to_be_visible()
+
+
 def staff_operation(page: Page) -> None:
     """Open an operation in the staff pages."""
     page.goto("/admin/projects/operation/")
@@ -99,9 +117,99 @@ def staff_project(page: Page) -> None:
     page.locator("#result_list tbody th a").first.click()
 
 
+def sign_in_with_errors(page: Page) -> None:
+    """Send a wrong password."""
+    page.goto("/accounts/login/")
+    page.fill("input[name=login]", "nobody@example.com")
+    page.fill("input[name=password]", "not the password")
+    page.click("button[type=submit]")
+    expect(page.locator("main")).to_contain_text("not correct")
+
+
+def reset(page: Page) -> None:
+    """Open a link to a new password, as it comes by mail."""
+    page.goto("/accounts/password/reset/")
+    page.fill("input[name=email]", "olga@example.com")
+    page.click("button[type=submit]")
+    page.wait_for_url("**/password/reset/sent/")
+    (link,) = re.findall(r"https?://\S+", smtp_sink.of_this_process().mails.get(timeout=10).get_payload())
+    page.goto(link)
+    expect(page.get_by_role("heading")).to_have_text("Set a new password")
+
+
+def expired_form(page: Page) -> None:
+    """Send a form without its cookie."""
+    page.goto("/accounts/login/")
+    page.context.clear_cookies(name="csrf")
+    page.click("button[type=submit]")
+    expect(page.get_by_role("heading")).to_have_text("The form has expired")
+
+
+def damaged(page: Page) -> None:
+    """Send more fields than any form of ours has."""
+    page.goto("/accounts/login/")
+    page.evaluate(
+        """() => {
+            const form = document.querySelector("form");
+            for (let i = 0; i < 1100; i++) form.append(Object.assign(document.createElement("input"), {name: `f${i}`}));
+            form.submit();
+        }"""
+    )
+    expect(page.get_by_role("heading")).to_have_text("That request was not understood")
+
+
+def broken(status: int, **context: str) -> Visit:
+    """See what an error of the portal shows; the template is the product's, and so is the policy it is sent with."""
+
+    def visit(page: Page) -> None:
+        policy = page.request.get("/accounts/login/").headers["content-security-policy"]
+        page.route(
+            "**/broken/",
+            lambda route: route.fulfill(
+                status=status,
+                headers={"Content-Security-Policy": policy, "Content-Type": "text/html"},
+                body=render_to_string(f"{status}.html", context),
+            ),
+        )
+        page.goto("/broken/")
+
+    return visit
+
+
+def staff_person(action: str) -> Visit:
+    """Open Vera in the staff pages, or one of the pages about her."""
+
+    def visit(page: Page) -> None:
+        page.goto("/admin/people/person/?q=vera")
+        page.locator("#result_list tbody th a").first.click()
+        page.goto(page.url.replace("/change/", f"/{action}/"))
+
+    return visit
+
+
+def delete_membership(page: Page) -> None:
+    """Open the removal of a member."""
+    page.goto("/admin/projects/membership/")
+    page.locator("#result_list tbody th a").first.click()
+    page.goto(page.url.replace("/change/", "/delete/"))
+
+
 PAGES: Mapping[str, Mapping[str, Visit]] = {
     "": {
         "sign-in": at("/accounts/login/"),
+        "sent-too-late": sent_too_late,
+        "sign-in-errors": sign_in_with_errors,
+        "inactive": at("/accounts/inactive/"),
+        "password-reset": at("/accounts/password/reset/"),
+        "password-reset-sent": at("/accounts/password/reset/sent/"),
+        "password-reset-new": reset,
+        "password-reset-old-link": at("/accounts/password/reset/key/1-none/"),
+        "password-reset-done": at("/accounts/password/reset/done/"),
+        "form-expired": expired_form,
+        "damaged": damaged,
+        "too-many-tries": broken(429),
+        "failed": broken(500),
+        "not-now": broken(503, words="The project's buckets are not known right now."),
     },
     "ana": {
         "home": at("/"),
@@ -131,7 +239,15 @@ PAGES: Mapping[str, Mapping[str, Visit]] = {
         "staff": at("/admin/"),
         "staff-projects": at("/admin/projects/project/"),
         "staff-project": staff_project,
+        "staff-project-add": at("/admin/projects/project/add/"),
         "staff-people": at("/admin/people/person/"),
+        "staff-person": staff_person("change"),
+        "staff-person-add": at("/admin/people/person/add/"),
+        "staff-person-password": staff_person("password"),
+        "staff-person-delete": staff_person("delete"),
+        "staff-person-history": staff_person("history"),
+        "staff-membership-add": at("/admin/projects/membership/add/"),
+        "staff-membership-delete": delete_membership,
         "staff-memberships": at("/admin/projects/membership/"),
         "staff-operations": at("/admin/projects/operation/"),
         "staff-operation": staff_operation,

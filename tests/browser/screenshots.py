@@ -1,13 +1,15 @@
 """`python -m tests.browser.screenshots`: every page as a picture, light, dark and on a phone, into docs/screenshots."""
 
+import os
 import tempfile
 from pathlib import Path
 
+import django
 from playwright.sync_api import Browser, sync_playwright
 
 from portal.launcher import Launcher, free_port, running
 from tests.browser.chromium import find
-from tests.browser.conftest import PASSWORD
+from tests.browser.conftest import MAIL, PASSWORD
 from tests.browser.pages import PAGES
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
@@ -17,11 +19,13 @@ LOOKS = {"light": ("light", DESKTOP), "dark": ("dark", DESKTOP), "phone": ("ligh
 
 def main() -> None:
     """Start the product, visit every page in every look, write the pictures."""
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "portal.settings", "STACKPORT_DEMO": "yes"}
+    django.setup()
     FOLDER.mkdir(parents=True, exist_ok=True)
     chromium = find()
     with (
         tempfile.TemporaryDirectory() as state,
-        running(Launcher(state=Path(state), port=free_port(), pace_seconds=0.15, settings={})) as product,
+        running(Launcher(state=Path(state), port=free_port(), pace_seconds=0.15, settings=MAIL)) as product,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(

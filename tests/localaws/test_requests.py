@@ -214,6 +214,13 @@ STACK = f"arn:aws:cloudformation:{HERE}:stack/s/0"
             "dynamodb:TransactWriteItems",
             {f"arn:aws:dynamodb:{HERE}:table/t"},
         ),
+        (call("cloudtrail", "StopLogging", Name="t"), "cloudtrail:StopLogging", {f"arn:aws:cloudtrail:{HERE}:trail/t"}),
+        (
+            call("cloudtrail", "GetEventSelectors", TrailName="arn:aws:cloudtrail:us-east-1:9:trail/t"),
+            "cloudtrail:GetEventSelectors",
+            {"arn:aws:cloudtrail:us-east-1:9:trail/t"},
+        ),
+        (call("cloudtrail", "DescribeTrails"), "cloudtrail:DescribeTrails", {"*"}),
         (call("logs", "CreateLogGroup", logGroupName="l"), "logs:CreateLogGroup", {"*"}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

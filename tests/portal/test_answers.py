@@ -208,7 +208,14 @@ def test_the_session_cookie_is_not_for_scripts_or_other_sites(local_aws: LocalAW
 
 def test_every_page_knows_its_installation(local_aws: LocalAWS, manager: Person) -> None:
     with open_portal(ENVIRONMENT_LABEL="Rehearsal", DEMO=False):
-        assert installation(HttpRequest()) == {"environment_label": "Rehearsal", "is_demo": False, "live_url": "/ws/"}
+        assert installation(HttpRequest()) == {
+            "environment_label": "Rehearsal",
+            "is_demo": False,
+            "live_url": "/ws/",
+            "time_zone": "UTC",
+            "mail_is_configured": False,
+            "staff_contact": "the staff of this portal",
+        }
         home = signed_in(manager).get("/").content.decode()
         assert "Rehearsal" in home
         assert 'data-live-url="/ws/"' in home

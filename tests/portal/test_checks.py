@@ -11,11 +11,10 @@ import pytest
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 
-from portal.launcher import free_port
 from tests.factories import PersonFactory
 
 ROOT = Path(__file__).parents[2]
-KEY = "k" * 60
+KEY = "".join(chr(33 + i * 7 % 90) for i in range(60))
 Manage = Callable[..., tuple[int, str]]
 
 
@@ -29,7 +28,7 @@ def found(*, deploy: bool = True, databases: list[str] | None = None) -> set[str
 @pytest.fixture(autouse=True)
 def production(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fit installation; each test spoils one thing."""
-    settings.SECRET_KEY = KEY
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = KEY, []
     settings.DEMO = settings.DEBUG = False
     for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
         monkeypatch.delenv(name)
@@ -43,8 +42,10 @@ def test_a_fit_installation_passes() -> None:
     ("spoilt", "error"),
     [
         ({"SECRET_KEY": "unset-" + KEY}, "E004"),
-        ({"SECRET_KEY": "k" * 49}, "E005"),
-        ({"SECRET_KEY": "changeme"}, "E005"),
+        ({"SECRET_KEY": KEY[:49]}, "E005"),
+        ({"SECRET_KEY": "changeme" * 8}, "E005"),
+        ({"SECRET_KEY": "django-insecure-" + KEY}, "E005"),
+        ({"SECRET_KEY_FALLBACKS": [KEY, "changeme"]}, "E008"),
         ({"DEBUG": True}, "E006"),
     ],
 )
@@ -105,6 +106,7 @@ def test_demo_people_may_not_be_in_a_real_database(settings: Any) -> None:
     assert found(databases=["default"]) == set()
     PersonFactory(email="sam@example.com", is_active=False)
     PersonFactory(email="ana@example.org")
+    PersonFactory(email="somebody.else@example.com")
     assert found(databases=["default"]) == set()
     PersonFactory(email="ana@example.com")
     assert found(databases=["default"]) == {"E007"}
@@ -137,21 +139,44 @@ def manage(tmp_path_factory: pytest.TempPathFactory) -> Manage:
     return run
 
 
-def test_the_web_process_does_not_start_when_it_is_not_fit(manage: Manage) -> None:
-    code, said = manage("serve", f"--port={free_port()}", STACKPORT_DEBUG="yes", STACKPORT_SECRET_KEY="")
+SERVING = (("serve", "web ready"), ("work", "worker ready"))
+
+
+@pytest.mark.parametrize(("command", "ready"), SERVING)
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"STACKPORT_SECRET_KEY": ""}, "STACKPORT_SECRET_KEY is not set.\n\tHINT: Set it to 50 random characters."),
+        ({"STACKPORT_SECRET_KEY": "changeme"}, "STACKPORT_SECRET_KEY is too short or too plain."),
+        ({"STACKPORT_DEBUG": "yes"}, "STACKPORT_DEBUG is on.\n\tHINT: Unset it"),
+        ({"AWS_ENDPOINT_URL": "http://10.0.0.1:4566"}, "AWS_ENDPOINT_URL is plain http to another machine."),
+        ({"STACKPORT_FAULT_CONTROL": "http://127.0.0.1:1"}, "STACKPORT_FAULT_CONTROL is for game days"),
+    ],
+)
+def test_no_process_starts_that_is_not_fit(
+    manage: Manage, command: str, ready: str, environment: dict[str, str], words: str
+) -> None:
+    code, said = manage(command, **{"STACKPORT_SECRET_KEY": KEY} | environment)
     assert code == 1
-    assert "STACKPORT_SECRET_KEY is not set.\n\tHINT: Set it to 50 random characters." in said
-    assert "STACKPORT_DEBUG is on." in said
-    assert "web ready" not in said
+    assert words in said
+    assert ready not in said
 
 
-def test_the_web_process_does_not_start_with_demo_people(manage: Manage) -> None:
+@pytest.mark.parametrize(("command", "ready"), SERVING)
+def test_no_process_starts_with_demo_people(manage: Manage, command: str, ready: str) -> None:
     create = "from people.models import Person; Person.objects.create_user('ana@example.com', 'x', name='Ana')"
-    assert manage("shell", "-v0", "-c", create)[0] == 0
-    code, said = manage("serve", f"--port={free_port()}", STACKPORT_SECRET_KEY=KEY)
+    manage("shell", "-v0", "-c", create)
+    code, said = manage(command, STACKPORT_SECRET_KEY=KEY)
     assert code == 1
-    assert "The demo's ana@example.com may sign in." in said
-    assert "web ready" not in said
+    assert "The demo's ana@example.com may sign in.\n\tHINT: Start with a database of your own" in said
+    assert ready not in said
+
+
+def test_a_database_without_tables_is_told_in_words(manage: Manage, tmp_path: Path) -> None:
+    code, said = manage("work", STACKPORT_SECRET_KEY=KEY, STACKPORT_STATE=str(tmp_path))
+    assert code == 1
+    assert "Run `manage.py migrate` first" in said
+    assert "Traceback" not in said
 
 
 def test_seeding_is_refused_outside_the_demo(db: None) -> None:

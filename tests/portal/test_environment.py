@@ -146,3 +146,39 @@ def test_what_no_browser_sends_is_no_origin(given: Set, value: str) -> None:
 )
 def test_only_this_machine_is_loopback(url: str, here: bool) -> None:
     assert env.is_loopback(url) is here
+
+
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        ("smtp://127.0.0.1:2525", env.MailServer("127.0.0.1", 2525, starttls=False, tls=False)),
+        ("smtps://mail.example.com", env.MailServer("mail.example.com", 465, starttls=False, tls=True)),
+        (
+            "smtp+tls://me:p%2Fw@mail.example.com:26/",
+            env.MailServer("mail.example.com", 26, starttls=True, tls=False, user="me", password="p/w"),
+        ),
+        ("", None),
+    ],
+)
+def test_a_mail_server_is_read_from_its_url(given: Set, url: str, read: env.MailServer | None) -> None:
+    given(url)
+    assert env.mail_server(NAME) == read
+    assert "p/w" not in repr(read)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example.com",
+        "smtp://mail.example.com",
+        "smtp+tls://",
+        "smtp+tls://mail.example.com:x",
+        "smtps://mail.example.com/path",
+        "smtps://mail.example.com?tls=no",
+        "https://mail.example.com",
+    ],
+)
+def test_links_that_let_somebody_in_do_not_travel_in_the_clear(given: Set, url: str) -> None:
+    given(url)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} must be like smtp"):
+        env.mail_server(NAME)

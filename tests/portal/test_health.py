@@ -11,6 +11,7 @@ from django.test import Client
 from aws import clients, sqs
 from dynamodb_cache import client as cache_client
 from localaws.server import LocalAWS
+from portal import health
 from portal.launcher import free_port
 
 ALL_WELL = {"database": "ok", "cache": "ok", "queue": "ok"}
@@ -20,6 +21,12 @@ ALL_WELL = {"database": "ok", "cache": "ok", "queue": "ok"}
 def prepared(local_aws: LocalAWS, db: None) -> None:
     """The portal's queue and tables."""
     call_command("prepare")
+
+
+@pytest.fixture(autouse=True)
+def asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer is kept, unless a test is about that."""
+    monkeypatch.setattr(health, "KEPT_SECONDS", 0)
 
 
 @pytest.fixture
@@ -116,3 +123,19 @@ def test_neither_says_where_anything_is(away: Any, no_database: None) -> None:
     away("DYNAMODB")
     body = Client().get("/readyz").content.decode()
     assert body == '{"database": "unreachable", "cache": "unreachable", "queue": "ok"}'
+
+
+def test_strangers_cost_aws_nothing_for_some_seconds(away: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ready() == (200, ALL_WELL)
+    monkeypatch.setattr(health, "KEPT_SECONDS", 60)
+    away("DYNAMODB")
+    away("SQS")
+    assert [ready() for _ in range(5)] == [(200, ALL_WELL)] * 5, "asked, all five would have failed"
+    monkeypatch.setattr(health, "KEPT_SECONDS", 0)
+    assert ready()[0] == 503
+
+
+def test_while_aws_hangs_one_thread_waits_and_the_others_answer() -> None:
+    assert ready() == (200, ALL_WELL)
+    with health._kept.lock:  # as the one that waits holds it
+        assert ready() == (200, ALL_WELL)

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -55,7 +56,8 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_a_port_in_use_is_told_before_anything_starts(launcher: Launcher) -> None:
+def test_a_port_in_use_is_told_before_anything_starts(launcher: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launching, "HANDOVER_SECONDS", 0.3)  # only shorter: what is asked stays the same
     with socket.socket() as other:
         other.bind(("127.0.0.1", launcher.port))
         other.listen()
@@ -158,3 +160,95 @@ def test_children_know_their_own_aws_and_no_other(launcher: Launcher, monkeypatc
     assert found["STACKPORT_DEMO"] == "yes"
     assert found["STACKPORT_LEASE_SECONDS"] == "5"
     assert f"http://127.0.0.1:{launcher.port}" in found["STACKPORT_ORIGINS"].split(",")
+
+
+# -- one launcher on one state folder, and nothing left behind by one that was killed -----------------------------------
+
+LAUNCH = """
+import sys, time
+from pathlib import Path
+from portal.launcher import Launcher, hold
+launcher = Launcher(state=Path(sys.argv[1]), port=0)
+launcher.held = hold(launcher.state)
+(launcher.state / "log").mkdir(exist_ok=True)
+launcher.start_aws()
+launcher.spawn("worker", [sys.executable, "-c", "import time; time.sleep(60)"])
+print(launcher.aws_port, *(child.pid for child in launcher.children.values()), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another launcher that runs on the same state folder, with children."""
+    command = [sys.executable, "-c", LAUNCH, str(tmp_path)]
+    with subprocess.Popen(command, cwd=launching.ROOT, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+def pids_of(other: "subprocess.Popen[str]") -> tuple[int, list[int]]:
+    """Return the port of the other's AWS and its children, once they run."""
+    assert other.stdout is not None
+    port, *pids = map(int, other.stdout.readline().split())
+    return port, pids
+
+
+def test_a_second_launcher_on_one_state_folder_is_refused(launcher: Launcher, other: "subprocess.Popen[str]") -> None:
+    pids_of(other)
+    with pytest.raises(LauncherError, match=rf"in use by process {other.pid}, .* STACKPORT_STATE=other PORT=8010"):
+        launcher.start()
+    assert launcher.children == {}
+
+
+def test_what_a_killed_launcher_leaves_ends_by_itself_and_the_folder_is_free(
+    launcher: Launcher, other: "subprocess.Popen[str]"
+) -> None:
+    port, pids = pids_of(other)
+    assert is_taken(port)
+    other.kill()
+    other.wait()
+    # At once, while they are still ending: the next AWS waits until the folder is let go.
+    launcher.held = launching.hold(launcher.state)
+    launcher.start_aws()
+    assert launcher.aws_port != port
+    assert not is_taken(port)
+    deadline = time.monotonic() + 10
+    while any(map(is_alive, pids)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    launcher.stop()
+
+
+def test_a_folder_is_free_again_after_stopping(launcher: Launcher) -> None:
+    launcher.held = launching.hold(launcher.state)
+    with pytest.raises(LauncherError, match=f"in use by process {os.getpid()}"):
+        launching.hold(launcher.state)
+    launcher.stop()
+    os.close(launching.hold(launcher.state))
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"PORT": "abc"}, "PORT must be a port, a number from 1 to 65535; 'abc' is none."),
+        ({"PORT": "70000"}, "PORT must be a port, a number from 1 to 65535; '70000' is none."),
+        ({"STACKPORT_PACE": "abc"}, "STACKPORT_PACE must be a number"),
+        ({"STACKPORT_PACE": "-1"}, "STACKPORT_PACE must be at least 0."),
+        ({"STACKPORT_TIME_ZONE": "Mars/X"}, "STACKPORT_TIME_ZONE must be a time zone such as Europe/Berlin"),
+    ],
+)
+def test_an_odd_value_is_told_without_a_traceback(tmp_path: Path, environment: dict[str, str], words: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STACKPORT_", "DJANGO_"))}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo"],
+        cwd=launching.ROOT,
+        env=kept | {"STACKPORT_STATE": str(tmp_path)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(words)
+    assert "Traceback" not in done.stderr

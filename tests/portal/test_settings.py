@@ -43,6 +43,8 @@ ODD = {
     "STACKPORT_LEASE_SECONDS": ("0", "STACKPORT_LEASE_SECONDS must be at least 1."),
     "STACKPORT_WORKER_THREADS": ("inf", "STACKPORT_WORKER_THREADS must be a number"),
     "STACKPORT_LOG_LEVEL": ("LOUD", "STACKPORT_LOG_LEVEL has an odd value. DEBUG, INFO, WARNING or ERROR."),
+    "STACKPORT_MAIL_URL": ("smtp://mail.example.com", "STACKPORT_MAIL_URL must be like smtp+tls://"),
+    "STACKPORT_MAIL_FROM": ("Stackport", "STACKPORT_MAIL_FROM must be an address such as"),
     "STACKPORT_FAULT_CONTROL": ("http://127.0.0.1:1", "STACKPORT_FAULT_CONTROL is for game days"),
 }
 HTTPS = {"STACKPORT_ORIGINS": "https://portal.example.com", "STACKPORT_SECRET_KEY": "$" + "k" * 60}
@@ -81,6 +83,10 @@ def found() -> dict[str, Any]:
     kinds = {"bare": {}, "https": HTTPS, "demo": {"STACKPORT_DEMO": "yes", "STACKPORT_FAULT_CONTROL": "on"}}
     kinds["both"] = HTTPS | {"STACKPORT_ORIGINS": "https://portal.example.com,http://portal.example.com:8000"}
     kinds["proxy"] = HTTPS | {"STACKPORT_BEHIND_PROXY": "yes", "STACKPORT_SSL_REDIRECT": "no"}
+    kinds["mail"] = HTTPS | {
+        "STACKPORT_MAIL_URL": "smtp+tls://portal:p%40ss@mail.example.com",
+        "STACKPORT_MAIL_FROM": "Stackport <portal@example.com>",
+    }
     kinds["empty"] = dict.fromkeys(["STACKPORT_STATE", "STACKPORT_LOG_LEVEL", "AWS_DEFAULT_REGION"], "")
     return dict(zip(kinds, read(*kinds.values()), strict=True))
 
@@ -121,6 +127,18 @@ def test_a_proxys_word_counts_only_when_there_is_one(found: dict[str, Any]) -> N
     assert found["proxy"]["SECURE_PROXY_SSL_HEADER"] == "('HTTP_X_FORWARDED_PROTO', 'https')"
     assert found["proxy"]["SECURE_SSL_REDIRECT"] == "False"
     assert "SECURE_PROXY_SSL_HEADER" not in found["https"]
+
+
+def test_mail_is_off_until_a_server_is_named(found: dict[str, Any]) -> None:
+    assert found["bare"]["MAIL_CONFIGURED"] == "False"
+    mail = found["mail"]
+    assert mail["MAIL_CONFIGURED"] == mail["EMAIL_USE_TLS"] == "True"
+    assert (mail["EMAIL_HOST"], mail["EMAIL_PORT"]) == ("'mail.example.com'", "587")
+    assert (mail["EMAIL_HOST_USER"], mail["EMAIL_HOST_PASSWORD"]) == ("'portal'", "'p@ss'")
+    assert mail["DEFAULT_FROM_EMAIL"] == "'Stackport <portal@example.com>'"
+    assert mail["PUBLIC_BASE_URL"] == "'https://portal.example.com'"
+    (refusal,) = read(HTTPS | {"STACKPORT_MAIL_URL": "smtps://mail.example.com"})
+    assert refusal.startswith("ImproperlyConfigured: STACKPORT_MAIL_FROM is not set.")
 
 
 def test_botocore_never_logs_whole_answers(found: dict[str, Any]) -> None:

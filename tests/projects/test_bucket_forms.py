@@ -67,6 +67,12 @@ def based_on(bucket: MirroredStack, **changes: Any) -> dict[str, str]:
     return {"before": json.dumps(bucket.spec.to_document() | changes), "base": bucket.fingerprint}
 
 
+def test_a_reason_shows_what_was_typed(browser: Client, acme: Project, ana: Person, label: str) -> None:
+    answer = browser.post(new_bucket(acme), typed(ana, label=label, reason="ticket \u202e4711"))
+    assert "turn the reading direction" in errors_of(answer)
+    assert not Operation.objects.exists()
+
+
 def test_the_same_form_twice_makes_one_bucket(acme: Project, ana: Person, browser: Client, label: str) -> None:
     sent = typed(ana, label=label)
 

@@ -1,6 +1,7 @@
 """Every line of the self-test fails when what it guards is broken, says what to change, and passes once it is mended."""
 
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
@@ -10,18 +11,20 @@ from django.core.management import CommandError, call_command
 
 from aws import clients, iam, s3
 from aws.accounts import BASELINE_STACK, Role
+from aws.errors import AccessDenied, LimitExceeded, StackNotFound, Unreachable
+from dynamodb_cache.errors import Unavailable as CacheUnavailable
 from projects import selftest
 from projects.actions import onboarding
 from projects.models import Project, ProjectState
-from projects.posture import Posture
-from projects.posture import run as read_posture
-from projects.stacks import accounts, mirror
+from projects.stacks import accounts
+from projects.stacks.baseline import IncompleteBaseline
 from projects.stacks.status import parse
 from projects.stacks.templates import body
 from tests import portal_run
 from tests.fixtures_localaws import LocalAWS
 from tests.fixtures_projects import onboard
 
+LINK = " with this project's own link: `manage.py onboard broken-live --link`."
 OPEN_POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 Administrator = Callable[[str], Any]
 
@@ -52,8 +55,85 @@ def test_a_role_that_does_not_trust_us(broken: Project) -> None:
     broken.external_id = "0" * 48
     broken.region = "eu-north-1"  # no client is kept for it, so the roles are assumed anew
     said = problem(selftest.roles_can_be_assumed, broken)
-    assert "AssumeRole" in said
-    assert "AccessDenied" in said
+    assert said.startswith("Cannot be judged. AWS refused AssumeRole: ")
+    assert said.endswith("Lay the baseline in account " + broken.account_id + LINK)
+
+
+def test_in_an_account_where_nothing_stands_no_line_passes(portal: None, caplog: pytest.LogCaptureFixture) -> None:
+    """What refuses everybody guards nothing: it may not count as a refusal of the wrong one."""
+    slug = f"bare-{secrets.token_hex(3)}"
+    bare = onboarding.vend(Project(slug=slug, name=slug, bucket_prefix="bare", region="eu-west-1"))
+    out = StringIO()
+    with pytest.raises(CommandError, match="not fit yet"):
+        call_command("onboard", bare.slug, stdout=out)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == len(selftest.CHECKS)
+    for line in lines:
+        assert line.startswith("FAIL  ")
+        assert f"Lay the baseline in account {bare.account_id} with this project's own link" in line
+    assert [record.name for record in caplog.records if record.exc_info] == [], "a traceback before the lines"
+
+
+def test_lines_that_could_not_be_asked_say_what_stands_in_the_way(broken: Project) -> None:
+    told = {
+        AccessDenied("no", code="AccessDenied", operation="GetPolicy"): "Update the baseline stack with the template",
+        Unreachable("timed out"): "run the self-test again when AWS answers",
+        StackNotFound("none", code="ValidationError", operation="DescribeStacks"): "Lay the baseline in account",
+        LimitExceeded("full", code="LimitExceeded", operation="CreateStack"): "Look at it in the account's console",
+        IncompleteBaseline("The stack lacks KeyArn: update it."): "The stack lacks KeyArn: update it.",
+        CacheUnavailable("no answer"): "mirror does not answer (no answer); mend that first",
+    }
+    for error, words in told.items():
+
+        def refused(_: Project, error: Exception = error) -> str:
+            raise error
+
+        said = problem(refused, broken)
+        assert said.startswith("Cannot be judged. ")
+        assert words in said
+
+
+def test_a_deploy_role_that_lets_nobody_in_is_not_caged(broken: Project) -> None:
+    broken.external_id = "0" * 48
+    broken.region = "eu-north-1"
+    assert problem(selftest.deploy_role_is_caged, broken).startswith("Cannot be judged. AWS refused AssumeRole")
+    assert problem(selftest.external_id_is_required, broken).startswith("Cannot be judged: role stackport-read")
+
+
+@pytest.fixture
+def trail(broken: Project, administrator: Administrator) -> Iterator[Any]:
+    """The account's trail, mended afterwards."""
+    client = administrator("cloudtrail")
+    kept = client.get_event_selectors(TrailName="stackport-trail")["AdvancedEventSelectors"]
+    assert problem(selftest.trail_records_objects, broken) == ""
+    yield client
+    client.update_trail(Name="stackport-trail", IsMultiRegionTrail=True)
+    client.put_event_selectors(TrailName="stackport-trail", AdvancedEventSelectors=kept)
+    client.start_logging(Name="stackport-trail")
+    assert problem(selftest.trail_records_objects, broken) == ""
+
+
+def test_a_trail_that_is_stopped(broken: Project, trail: Any) -> None:
+    trail.stop_logging(Name="stackport-trail")
+    assert problem(selftest.trail_records_objects, broken) == (
+        "Trail stackport-trail is stopped. The account's administrator must start its logging in the CloudTrail console."
+    )
+
+
+def test_a_trail_that_does_not_see_objects(broken: Project, trail: Any) -> None:
+    management = {"Field": "eventCategory", "Equals": ["Management"]}
+    trail.put_event_selectors(
+        TrailName="stackport-trail", AdvancedEventSelectors=[{"Name": "management", "FieldSelectors": [management]}]
+    )
+    said = problem(selftest.trail_records_objects, broken)
+    assert said.startswith("Trail stackport-trail does not record who reads and writes objects. The account's")
+    assert "switch on S3 data events" in said
+
+
+def test_a_trail_of_one_region_only(broken: Project, trail: Any) -> None:
+    trail.update_trail(Name="stackport-trail", IsMultiRegionTrail=False)
+    said = problem(selftest.trail_records_objects, broken)
+    assert said == "No trail records this account in all Regions. Update the baseline stack with Trail = create."
 
 
 @pytest.fixture
@@ -202,19 +282,3 @@ def test_a_failing_line_keeps_the_project_closed_and_says_so(
     call_command("onboard", broken.slug, stdout=out)
     broken.refresh_from_db()
     assert broken.state == ProjectState.ACTIVE
-
-
-def test_the_overview_shows_what_no_longer_holds(broken: Project, administrator: Administrator) -> None:
-    read_posture(broken.pk)
-    posture = Posture.of(mirror.snapshot(broken))
-    assert posture
-    assert posture.failing == 0
-    client = administrator("iam")
-    client.delete_account_password_policy()
-    try:
-        read_posture(broken.pk)
-    finally:
-        iam.set_password_policy(client)
-    posture = Posture.of(mirror.snapshot(broken))
-    assert posture
-    assert [line.name for line in posture.lines if not line.passed] == ["The password policy is strict"]

@@ -23,9 +23,9 @@ KEYS = {settings.STACKPORT_MIRROR_TABLE: ("p", "s"), settings.STACKPORT_CACHE_TA
 def wipe() -> None:
     """Delete every item of both tables."""
     for table, keys in KEYS.items():
-        found = client().scan(TableName=table)["Items"]
-        for item in found:
-            client().delete_item(TableName=table, Key={key: item[key] for key in keys})
+        for page in client().get_paginator("scan").paginate(TableName=table):
+            for item in page["Items"]:
+                client().delete_item(TableName=table, Key={key: item[key] for key in keys})
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 """`manage.py demo`: everything on this machine, with demo data. `make run` calls it."""
 
-import os
 import signal
 import time
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from portal import environment as env
 from portal.launcher import Launcher, LauncherError, running
 
 LOGINS = """
@@ -29,9 +29,9 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         launcher = Launcher(
-            state=Path(os.environ.get("STACKPORT_STATE", "var")).resolve(),
-            port=int(os.environ.get("PORT", "8000")),
-            pace_seconds=float(os.environ.get("STACKPORT_PACE", "0.7")),
+            state=settings.STATE_DIR,
+            port=env.port("PORT", 8000),
+            pace_seconds=env.number("STACKPORT_PACE", 0.7),
         )
         stopping = False
 

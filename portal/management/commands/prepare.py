@@ -5,9 +5,10 @@ Queues, tables and the private bucket; a deployment makes them by its own templa
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from projects import queues
+from projects.errors import EventsQueueFull
 from projects.stacks import mirror
 
 
@@ -18,4 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         mirror.make_tables()
-        queues.prepare()
+        try:
+            queues.prepare()
+        except EventsQueueFull as refusal:
+            raise CommandError(str(refusal)) from refusal

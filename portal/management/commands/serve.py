@@ -10,12 +10,12 @@ from typing import Any
 
 from daphne.server import Server
 from django.conf import settings
-from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandParser
 
 from aws import sqs
 from notifications import push
 from notifications.intake import Intake
+from portal.checks import expect_fit
 
 
 class Command(BaseCommand):
@@ -30,8 +30,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         from portal.asgi import application
 
-        if not settings.DEMO:
-            self.check(tags=[Tags.security, Tags.database], include_deployment_checks=True, databases=["default"])
+        expect_fit(self)
         stop = threading.Event()
         intake = Intake(sqs.queue(settings.STACKPORT_EVENTS_QUEUE), sqs.queue(settings.STACKPORT_DEAD_LETTER_QUEUE))
         listening = threading.Thread(target=intake.run, args=(stop,), name="intake", daemon=True)

@@ -11,14 +11,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from aws import clients, s3
+from people.demo import PASSWORD, PEOPLE
 from people.models import Person
 from projects.actions import buckets, onboarding
 from projects.errors import ProjectError
 from projects.models import Membership, Operation, Project, ProjectState, Role
 from projects.stacks.naming import bucket_name
 from projects.stacks.spec import BucketSpec, Retention
-
-PASSWORD = "stackport-demo"  # noqa: S105 - shown on screen; such people exist only beside a local AWS (portal.checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +31,6 @@ class DemoProject:
     members: tuple[tuple[str, str], ...]
     buckets: tuple[tuple[str, str, Retention], ...]
 
-
-PEOPLE: tuple[tuple[str, str, dict[str, bool]], ...] = (
-    ("ana@example.com", "Ana Almeida", {}),
-    ("ben@example.com", "Ben Brandt", {}),
-    ("olga@example.com", "Olga Orlova", {}),
-    ("vera@example.com", "Vera Vogel", {}),
-    ("sam@example.com", "Sam Svensson", {"is_staff": True, "is_superuser": True}),
-)
 
 PROJECTS = (
     DemoProject(

@@ -60,6 +60,11 @@ class Place:
         return self.arn("cloudtrail", f"trail/{TRAIL}")
 
     @property
+    def any_trail(self) -> str:
+        """Every trail that an account may see, of any Region and account."""
+        return f"arn:{self.partition}:cloudtrail:*:*:trail/*"
+
+    @property
     def portal_stacks(self) -> str:
         """The stacks that the portal may touch."""
         return self.arn("cloudformation", "stack/portal-*/*")

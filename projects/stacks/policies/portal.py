@@ -39,6 +39,8 @@ def read_role(place: Place) -> Policy:
             ["s3:GetAccountPublicAccessBlock", "iam:GetAccountPasswordPolicy", "cloudtrail:DescribeTrails"],
             "*",
         ),
+        # The organisation's trail belongs to another account.
+        allow("InspectTrails", actions("cloudtrail", "GetEventSelectors GetTrailStatus"), place.any_trail),
         allow(
             "InspectBaseline",
             actions(

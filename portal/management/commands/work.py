@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from portal.checks import expect_fit
 from projects import bells, sweep
 
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, default=0, help="how many steps at once (default: the setting)")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        expect_fit(self)
         stop = threading.Event()
 
         def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
