@@ -25,6 +25,7 @@ from localaws.faults import Faults
 from localaws.operations import Run
 from localaws.queries import Queries
 from localaws.stacks import ChangeSet, Stack, Store
+from localaws.told import Told
 from localaws.world import World
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 OPERATIONS_AT_ONCE = 64
 RESOURCES_AT_ONCE = 32
 FORMAT = 1
+RESTS_ON = "localaws.rests_on"
+"""WSGI environ key: the number in `Engine.told` that must be on disk before the answer goes out."""
+_READS = ("Describe", "Get", "List")
 logger = logging.getLogger(__name__)
 
 
@@ -54,6 +58,7 @@ class Engine:
         def sns(notice: Notice) -> Any:
             return clients("sns", internal(notice.account), notice.topic_arn.split(":")[3])
 
+        self.told = Told()
         self._operations = ThreadPoolExecutor(OPERATIONS_AT_ONCE, thread_name_prefix="localaws-stack")
         self._world = World(
             store=Store(),
@@ -64,6 +69,7 @@ class Engine:
             publisher=Publisher(sns, quiet, clock),
             pool=ThreadPoolExecutor(RESOURCES_AT_ONCE, thread_name_prefix="localaws-resource"),
             pace_seconds=pace_seconds,
+            told=self.told,
         )
         self._running: set[Future[None]] = set()
         self._running_lock = threading.Lock()
@@ -103,7 +109,23 @@ class Engine:
         if action not in self._handlers:
             raise InvalidAction(f"localaws does not offer {action}")
         request = Request(action, parameters, environ[CALLER], environ[CREDENTIALS])
-        return wire.answer_xml(action, self._handlers[action](request))
+        stack_id = self._stack_of(request)
+        try:
+            found = self._handlers[action](request)
+            stack_id = found.get("StackId", stack_id)
+            if not action.startswith(_READS):
+                self.told.note(stack_id or "")
+        finally:
+            # A refusal tells something of the stack as well.
+            environ[RESTS_ON] = self.told.of(stack_id)
+        return wire.answer_xml(action, found)
+
+    def _stack_of(self, request: Request) -> str | None:
+        """Return the one stack that a call is about; None when that may be any."""
+        caller, name = request.caller, request.parameters.get("StackName")
+        with self._world.store.lock:
+            stack = self._world.store.find(caller.account_id, caller.region, name) if name else None
+        return stack.id if stack else None
 
     def _start(self, stack: Stack) -> None:
         operation = stack.operation

@@ -1,15 +1,16 @@
 """Everything that happened, in one file of one moment: the engine's stacks and moto's backends.
 
-A line of JSON says which version wrote it. At most the last second is lost by `kill -9`. A plain pickle of moto drops
-old object versions and "name taken", and fails on locks and keys: `Snapshot` repairs that. A pickle runs code when it is
-loaded, so only a file that this user owns and nobody else may write is loaded. With `identities`, `subscriptions` and
-`repairs` the modules that know moto's inside.
+A line of JSON says which version wrote it. `kill -9` loses at most the last second, and nothing that CloudFormation has
+answered (`told`). A plain pickle of moto drops old object versions and "name taken", and fails on locks and keys:
+`Snapshot` repairs that. A pickle runs code when it is loaded, so only a file that this user owns and nobody else may
+write is loaded. With `identities`, `subscriptions` and `repairs` the modules that know moto's inside.
 """
 
 import json
 import logging
 import pickle
 import threading
+import time
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -95,7 +96,7 @@ def shared_maps() -> dict[str, dict[str, Any]]:
 
 
 class Journal:
-    """Writes the state when something changed since the last second, and once more at the end."""
+    """Writes the state when something changed since the last second, at once when a caller waits for it, and at the end."""
 
     def __init__(self, folder: Path, data_plane: DataPlane, engine: Engine) -> None:
         self._file = folder / NAME
@@ -137,20 +138,33 @@ class Journal:
     def close(self) -> None:
         """Write the last state; nothing that would be lost is let in any more."""
         self._stop.set()
+        self._engine.told.wanted.set()
         if self._thread.is_alive():
             self._thread.join(10)
         self._data_plane.gate.close()
+        told = self._engine.told.of(None)
         self._write(self._collect())
+        self._engine.told.kept(told)
 
     def _run(self) -> None:
-        while not self._stop.wait(SAVE_SECONDS):
-            if self._is_due():
-                try:
-                    self.save()
-                except (OSError, pickle.PicklingError, TypeError, RuntimeError):
-                    # A full disk, or something new in moto: say so each second rather than stop saving in silence.
-                    logger.exception("the state could not be saved")
-                    self._data_plane.changed.set()
+        told = self._engine.told
+        while not self._stop.is_set():
+            asked = told.wanted.wait(SAVE_SECONDS)
+            told.wanted.clear()
+            if not self._stop.is_set() and (self._is_due() or asked):
+                began = time.monotonic()
+                self._try_to_save()
+                # Whoever waits, calls get as much time as the writing, which holds them up.
+                self._stop.wait(time.monotonic() - began)
+
+    def _try_to_save(self) -> None:
+        try:
+            self.save()
+        except (OSError, pickle.PicklingError, TypeError, RuntimeError):
+            # A full disk, or something new in moto: say so each second rather than stop saving in silence.
+            logger.exception("the state could not be saved")
+            self._data_plane.changed.set()
+            self._engine.told.kept(self._engine.told.of(None))
 
     def _is_due(self) -> bool:
         """Tell whether something changed; a stack's last step counts although it is over."""
@@ -161,9 +175,11 @@ class Journal:
         """Write the state of this moment."""
         with self._data_plane.gate.snapshot():
             self._writing = True
+            told = self._engine.told.of(None)
             data = self._collect()
         self._write(data)
         self._writing = False
+        self._engine.told.kept(told)
 
     def _collect(self) -> BytesIO:
         """Return the state as it is while the gate is closed."""

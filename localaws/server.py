@@ -22,7 +22,7 @@ from waitress.server import create_server
 from localaws import control, inprocess, repairs, state
 from localaws.callers import Credentials
 from localaws.dataplane import DataPlane
-from localaws.engine import Engine
+from localaws.engine import RESTS_ON, Engine
 from localaws.faults import Faults
 from localaws.frontdoor import FrontDoor
 from localaws.journal import Journal, shared_maps
@@ -87,7 +87,11 @@ class LocalAWS:
         self.data_plane.delay("cloudformation")
         with self.data_plane.gate.request():
             self.data_plane.changed.set()
-            return self.engine.wsgi(environ, start_response)
+            answer = self.engine.wsgi(environ, start_response)
+        if self.journal is not None:
+            # Outside the gate, which the journal must close to write.
+            self.engine.told.wait(environ.get(RESTS_ON, 0))
+        return answer
 
     # -- state ------------------------------------------------------------------------------------------------------
 

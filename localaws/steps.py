@@ -36,6 +36,8 @@ class Steps:
         with self.world.store.lock:
             target: Any = self.stack if resource is None else resource
             target.status, target.reason = status, reason
+            if resource is None:
+                self.world.told.note(self.stack.id)
             moment = self.world.clock() + self.world.faults.skew()
             event = events.record(self.stack, moment, status=status, reason=reason, resource=resource)
             if resource is not None:
@@ -70,7 +72,7 @@ class Steps:
             self._create(resource)
         elif self._must_replace(resource, wanted):
             self._replace(resource, wanted)
-        elif differs(resource, wanted) or resource.attempted is not None:
+        elif differs(resource, wanted) or resource.attempted is not None or resource.status == "UPDATE_IN_PROGRESS":
             self._update(resource, wanted)
         else:
             with self.world.store.lock:
@@ -84,7 +86,6 @@ class Steps:
         with self.world.store.lock:
             deployed = dict(self.stack.resources)
         properties = blueprint.resolve(definition.get("Properties") or {}, deployed)
-        deletion_policy = definition.get("DeletionPolicy", "Delete")
         return Resource(
             logical_id=logical_id,
             type=definition["Type"],
@@ -92,7 +93,7 @@ class Steps:
             metadata=blueprint.resolve(definition.get("Metadata"), deployed),
             tags=dict(self.stack.settings.tags) if schema.tags_property else {},
             depends_on=blueprint.depends_on[logical_id],
-            deletion_policy=deletion_policy,
+            deletion_policy=definition.get("DeletionPolicy", "Delete"),
             update_replace_policy=definition.get("UpdateReplacePolicy", "Delete"),
         )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from localaws.events import Publisher
     from localaws.faults import Faults
     from localaws.stacks import Stack, Store
+    from localaws.told import Told
 
 ROLE_SECONDS = 900
 """An assumed service role is kept this long: a client per operation would cost more than the operation."""
@@ -32,6 +33,7 @@ class World:
     publisher: Publisher
     pool: ThreadPoolExecutor
     pace_seconds: float
+    told: Told
     halt: threading.Event = field(default_factory=threading.Event)
     _roles: dict[tuple[str, str], tuple[float, Credentials]] = field(default_factory=dict)
 

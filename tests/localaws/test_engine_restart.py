@@ -117,6 +117,19 @@ def test_an_update_killed_at_any_call_ends_well(bench: Bench, call: str, number:
     assert bench.client("s3").get_bucket_versioning(Bucket="edited")["Status"] == "Enabled"
 
 
+def test_an_update_killed_between_its_last_call_and_its_end_is_ended(bench: Bench) -> None:
+    bench.made("s", {"Edit": bucket("edited")})
+    bench.engine.pace_seconds = 4
+    bench.cloudformation.update_stack(StackName="s", TemplateBody=template({"Edit": bucket("edited", **ON)}))
+    bench.wait_for(lambda: "Status" in bench.client("s3").get_bucket_versioning(Bucket="edited"))
+    [edited] = bench.engine._world.store.live(HOME, REGION)[0].resources.values()
+    bench.wait_for(lambda: edited.attempted is None)
+    assert edited.status == "UPDATE_IN_PROGRESS"
+    restarted(bench, bench.engine.dump())
+    assert bench.settled("s")["StackStatus"] == "UPDATE_COMPLETE"
+    assert bench.events("s")[-3] == ("Edit", "UPDATE_COMPLETE")
+
+
 @pytest.mark.parametrize("call", ["put_bucket_versioning", "delete_bucket"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_rollback_killed_in_its_middle_ends_well(bench: Bench, call: str, after: bool) -> None:
