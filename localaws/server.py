@@ -169,10 +169,11 @@ class LocalAWS:
         if self.journal is not None:
             self.journal.close()
         if self._thread is not None:
+            # First who is answering: an answer that meets closed sockets is an error in the log.
+            self._server.task_dispatcher.shutdown(timeout=2)
             # In the server's own thread: a socket closed under its feet is an error there.
             self._server.trigger.pull_trigger(partial(wasyncore.close_all, self._sockets))
             self._thread.join(2)
-            self._server.task_dispatcher.shutdown(timeout=1)
         if self._hold >= 0:
             os.close(self._hold)
             self._hold = -1

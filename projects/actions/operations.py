@@ -29,6 +29,8 @@ from projects.stacks.steps import first_step
 
 logger = logging.getLogger(__name__)
 
+NOT_FAILED = "Only a failed change can be tried again; reload the page to see where this one stands."
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -178,6 +180,8 @@ def note_progress(operation: Operation) -> None:
 
 def retry(operation: Operation, *, by: Person) -> Operation:
     """Try a failed operation again with everything that was typed. Raises NotRetryable, ProjectNotReady."""
+    if operation.state != State.FAILED:
+        raise NotRetryable(NOT_FAILED)
     expect_open(operation.project)
     if obstacle := obstacles.against_retry(operation):
         raise NotRetryable(obstacle)
@@ -209,7 +213,7 @@ def _retry(operation: Operation, *, by: Person) -> Operation:
         **fresh_stack,
     )
     if not settled:
-        raise NotRetryable("Only a failed change can be tried again; reload the page to see where this one stands.")
+        raise NotRetryable(NOT_FAILED)
     operation.refresh_from_db()
     OperationStep.objects.create(
         operation=operation,

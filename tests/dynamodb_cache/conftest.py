@@ -30,6 +30,12 @@ def _own_process() -> Iterator[None]:
     cache_client.reset()
 
 
+@pytest.fixture(autouse=True)
+def _no_collections(settings: Any) -> None:
+    """The portal's own collection is no table of these tests."""
+    settings.DYNAMODB_CACHE_COLLECTIONS = []
+
+
 @pytest.fixture
 def dynamodb(local_aws: LocalAWS) -> Any:
     """A client, with the table made."""

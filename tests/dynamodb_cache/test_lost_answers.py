@@ -9,7 +9,7 @@ from tests.dynamodb_cache import faults
 from tests.dynamodb_cache.faulty import Fault, FaultyProxy
 from tests.engines.fixtures import Engine
 
-OPTIONS = {"READ_TIMEOUT_SECONDS": 0.5, "BREAKER_SECONDS": 0}
+OPTIONS = {"READ_TIMEOUT_SECONDS": 2, "BREAKER_SECONDS": 0}
 LOST: dict[str, Fault] = {"lost": faults.lost, "too late": faults.late(2), "cut": faults.cut}
 every_loss = pytest.mark.parametrize("loss", LOST.values(), ids=LOST)
 
