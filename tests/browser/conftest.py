@@ -15,6 +15,7 @@ from tests import smtp_sink
 from tests.browser.chromium import NoBrowser, find
 
 PASSWORD = "stackport-demo"
+TRIES = 10  # two seconds apart
 MAIL = {"STACKPORT_MAIL_URL": smtp_sink.of_this_process().url, "STACKPORT_MAIL_FROM": "portal@example.com"}
 COUNTER = """
 window.__violations = [];
@@ -71,10 +72,16 @@ def sign_in(browser: Browser, product: Launcher) -> Iterator[Callable[..., Page]
         context.add_init_script(COUNTER)
         contexts.append(context)
         page = context.new_page()
-        page.goto("/")
-        page.fill("input[name=login]", f"{person}@example.com")
-        page.fill("input[name=password]", PASSWORD)
-        page.click("button[type=submit]")
+        for _ in range(TRIES):
+            page.goto("/")
+            page.fill("input[name=login]", f"{person}@example.com")
+            page.fill("input[name=password]", PASSWORD)
+            page.click("button[type=submit]")
+            page.wait_for_load_state()
+            # A test before may have stopped AWS: until it answers again, tries to sign in cannot be counted.
+            if page.get_by_role("heading", name="Not to be shown right now").count() == 0:
+                break
+            page.wait_for_timeout(2_000)
         page.wait_for_url(product.address + "/")
         return page
 

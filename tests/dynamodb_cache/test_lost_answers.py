@@ -9,8 +9,8 @@ from tests.dynamodb_cache import faults
 from tests.dynamodb_cache.faulty import Fault, FaultyProxy
 from tests.engines.fixtures import Engine
 
-OPTIONS = {"READ_TIMEOUT_SECONDS": 2, "BREAKER_SECONDS": 0}
-LOST: dict[str, Fault] = {"lost": faults.lost, "too late": faults.late(2), "cut": faults.cut}
+OPTIONS = {"READ_TIMEOUT_SECONDS": 1.5, "BREAKER_SECONDS": 0}
+LOST: dict[str, Fault] = {"lost": faults.lost, "too late": faults.late(3), "cut": faults.cut}
 every_loss = pytest.mark.parametrize("loss", LOST.values(), ids=LOST)
 
 
