@@ -186,6 +186,8 @@ def steps(calls: Any, place: Place, seconds: float) -> Generator[Step, Any, Any]
     try:
         value = yield Compute()
         draft: Draft = yield Prepare(value)
+    except GeneratorExit:
+        raise  # nobody goes on with these steps, as when a loop is closed: the lease ends by itself
     except BaseException:
         yield Ask(calls.release, (lease,))
         raise

@@ -6,6 +6,7 @@ after a rebuild of the mirror, and grows whenever either changes.
 
 import hashlib
 import re
+import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -51,6 +52,11 @@ def operations_stamps(projects: Iterable[Project]) -> Mapping[int, tuple[object,
     return {row[0]: row[1:] for row in rows.annotate(Count("pk"), Sum("version"), Max("version"))}
 
 
+def project_version(project: Project) -> int:
+    """Return the version of whether a project can be changed, which does not grow."""
+    return _digest(project.state, project.frozen_reason)
+
+
 def activity_version(project: Project, stamp: tuple[object, ...]) -> int:
     """Return the version of a project's operations as a whole. It does not grow: any other one means "look again"."""
     return _digest(stamp, project.state, project.frozen_reason)
@@ -90,10 +96,13 @@ def find_bucket(project: Project, name: str) -> MirroredStack | None:
     return index.buckets(mirror.shown(project)).get(name)
 
 
-def announce_target(project: Project, target: str) -> None:
-    """Tell every open page of the project that a target changed, and which of its operations moved last."""
+def announce_target(project: Project, target: str, known: MirroredStack | None = None) -> None:
+    """Tell every open page of the project that a target changed, and which of its operations moved last.
+
+    `known` is the target's stack for whom has just mirrored it; else the mirror is asked.
+    """
     moved = list(of_target(project, target).order_by("-version")[:MOVED_AT_ONCE])
-    stack = find_bucket(project, target.removeprefix(BUCKET))
+    stack = known or find_bucket(project, target.removeprefix(BUCKET))
     version = bucket_version(stack, moved[0].version if moved else 0)
     asked_at = next((one.created_at for one in moved if one.action == Action.CREATE), None)
     push.publish(project.topic, target, version=version, born=born(stack, asked_at))
@@ -101,6 +110,6 @@ def announce_target(project: Project, target: str) -> None:
         push.publish(project.topic, operation.live_item, version=operation.version)
 
 
-def announce_project(project: Project, version: int) -> None:
-    """Tell open pages that the mirror as a whole changed: rebuilt, or found out of date."""
-    push.publish(project.topic, f"project:{project.pk}", version=version)
+def announce_project(project: Project) -> None:
+    """Tell open pages that all of a project may be another: frozen or thawed, its mirror rebuilt, its posture read."""
+    push.publish(project.topic, project.topic, version=int(time.time() * 1000))

@@ -64,10 +64,12 @@ def _operations(project: Project, have: Mapping[str, int]) -> list[dict[str, Any
 
 def _as_a_whole(project: Project, have: Mapping[str, int]) -> list[dict[str, Any]]:
     """Return what is told of the project as one item, when it is not as the page shows it."""
-    if live.ACTIVITY not in have and live.OVERVIEW not in have:
-        return []
-    stamp = live.operations_stamps([project]).get(project.pk, ())
     present = {}
+    if project.topic in have:
+        present[project.topic] = live.project_version(project)
+    stamp: tuple[object, ...] = ()
+    if live.ACTIVITY in have or live.OVERVIEW in have:
+        stamp = live.operations_stamps([project]).get(project.pk, ())
     if live.ACTIVITY in have:
         present[live.ACTIVITY] = live.activity_version(project, stamp)
     if live.OVERVIEW in have:

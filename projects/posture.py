@@ -55,4 +55,4 @@ def run(project_id: int) -> None:
     for line in lines:
         if not line.passed:
             logger.error("account is not as it should be: project=%s line=%s: %s", project.slug, line.name, line.words)
-    live.announce_project(project, int(time.time() * 1000))
+    live.announce_project(project)

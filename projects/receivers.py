@@ -13,7 +13,6 @@ from django.db.transaction import on_commit
 
 from notifications import push, signals, sources, topics
 from notifications.events import StackEvent
-from projects import live
 from projects.actions import operations
 from projects.live_topic import ProjectTopic
 from projects.models import Membership, Operation, Project, State
@@ -53,26 +52,18 @@ def on_stack_event(sender: object, *, event: StackEvent, **_: Any) -> None:
 
 def hear_stack(project: Project, event: StackEvent) -> None:
     """Show the status that an event tells of at once; when the stack settled, read it and ring its operations."""
-    news = mirror.apply_event(project, event)
+    heard = mirror.apply_event(project, event)
     running = running_on(project, event.stack_id)
+    targets = [operation.target for operation in running]
     settled = parse(event.status).settled
-    if news or not settled:
-        announce_stack(project, event.stack_id, running)
+    if heard or not settled:
+        reading.announce(project, heard or mirror.stack(project, event.stack_id), targets)
     mirror.keep_event(project, event)  # before the last word, so that who looks then sees it too
     if not settled:
         return
-    reading.read_again(project, event.stack_id)
+    reading.refresh(project, event.stack_id, targets)
     for operation in running:
         operations.ring(operation.pk)
-    announce_stack(project, event.stack_id, running)
-
-
-def announce_stack(project: Project, stack_id: str, running: list[Operation]) -> None:
-    """Tell open pages about the targets of what runs on a stack, else about its bucket, whoever changed it."""
-    for operation in running:
-        live.announce_target(project, operation.target)
-    if not running:
-        reading.announce(project, stack_id)
 
 
 def on_malformed(sender: object, *, topic_arn: str, stack_id: str | None, **_: Any) -> None:
@@ -80,8 +71,7 @@ def on_malformed(sender: object, *, topic_arn: str, stack_id: str | None, **_: A
     parts = topic_arn.split(":")
     project = Project.objects.filter(account_id=parts[4]).first() if len(parts) == 6 else None
     if project and stack_id:
-        reading.read_again(project, stack_id)
-        reading.announce(project, stack_id)
+        reading.refresh(project, stack_id)
 
 
 def on_membership_gone(sender: object, *, instance: Membership, **_: Any) -> None:

@@ -83,8 +83,7 @@ def read_silent(project: Project) -> None:
     for stack in index.stacks(mirror.snapshot(project)).values():
         if stack.status.settled or datetime.fromisoformat(stack.updated_at) > long_ago:
             continue
-        reading.read_again(project, stack.stack_id)
-        reading.announce(project, stack.stack_id)
+        reading.refresh(project, stack.stack_id)
         running = Operation.objects.filter(project=project, stack_id=stack.stack_id, state=State.RUNNING)
         for operation_id in running.values_list("pk", flat=True):
             operations.ring(operation_id)

@@ -4,7 +4,6 @@ What runs already is finished, since half a change helps nobody. Only onboarding
 (`projects.actions.onboarding`); thawing gives back what freezing took.
 """
 
-import time
 from functools import partial
 
 from django.db import transaction
@@ -41,5 +40,5 @@ def _move(project: Project, before: ProjectState, after: ProjectState, reason: s
     if not moved:
         raise NotFreezable(refusal)
     project.refresh_from_db(fields=["state", "frozen_reason"])
-    transaction.on_commit(partial(live.announce_project, project, int(time.time() * 1000)))
+    transaction.on_commit(partial(live.announce_project, project))
     return project

@@ -138,15 +138,17 @@ def _read_after(order: str) -> str:
     return order + "r"
 
 
-def apply_event(project: Project, event: StackEvent) -> bool:
-    """Apply an event about a stack itself. Return False for old news, stacks not of the portal, and odd claims.
+def apply_event(project: Project, event: StackEvent) -> MirroredStack | None:
+    """Apply an event about a stack itself and return the stack as it is mirrored now.
+
+    None for old news, stacks not of the portal, and odd claims.
 
     That a stack is gone is never believed but read, and so is an event of the future: it would outrank the true ones.
     """
     kind = kind_of(event.stack_name)
     status = parse(event.status)
     if kind is None or status.gone or event.at > datetime.now(UTC) + CLOCKS_APART:
-        return False
+        return None
     order = observed_at(event.at, event.status)
     mine = partition(project)
     row = mine.get(event.stack_id)
@@ -155,8 +157,8 @@ def apply_event(project: Project, event: StackEvent) -> bool:
         if row
         else MirroredStack(event.stack_id, event.stack_name, kind, status, created_at=_iso(event.at), heard_only=True)
     )
-    heard = replace(known, status=status, reason=event.reason, updated_at=_iso(event.at))
-    return mine.put(event.stack_id, heard.document(), observed_at=order)
+    heard = replace(known, status=status, reason=event.reason, updated_at=_iso(event.at), observed_at=order)
+    return heard if mine.put(event.stack_id, heard.document(), observed_at=order) else None
 
 
 def standing(project: Project, stack_id: str) -> Standing:
@@ -166,15 +168,17 @@ def standing(project: Project, stack_id: str) -> Standing:
 
 def apply_reading(
     project: Project, read_stack: Stack, body: str, newest_event_at: datetime | None, known: Standing
-) -> None:
+) -> MirroredStack | None:
     """Apply what CloudFormation says of a stack now; `known` is what the mirror held before it was asked.
+
+    Return the stack as it is mirrored now; None when it is gone, not of the portal, or newer news came meanwhile.
 
     A reading's order is its newest event's, so that AWS's clock decides. It is newer than all that was known before,
     even when the clocks of AWS's hosts say otherwise; what was heard meanwhile is compared with it as usual.
     """
     kind = kind_of(read_stack.name)
     if kind is None:
-        return
+        return None
     status = parse(read_stack.status)
     found = None if status.gone else _of_stack(read_stack, kind, status, body)
     order = _read_after(
@@ -183,14 +187,15 @@ def apply_reading(
     if order <= known.observed_at:
         held = MirroredStack.of_row(known.row) if known.row else None
         if held == (found and replace(found, observed_at=known.observed_at)):
-            return
+            return held
         order = just_after(known.observed_at)
     mine = partition(project)
     if found is None:
         mine.delete(read_stack.stack_id, observed_at=order)
-        return
+        return None
     mine.attach(read_stack.stack_id, {"body": body}, observed_at=order)
-    mine.put(read_stack.stack_id, found.document(), observed_at=order)
+    now = replace(found, observed_at=order)
+    return now if mine.put(read_stack.stack_id, now.document(), observed_at=order) else None
 
 
 def _of_stack(read_stack: Stack, kind: Kind, status: StackStatus, body: str) -> MirroredStack:

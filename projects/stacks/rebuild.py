@@ -51,7 +51,7 @@ def run(project_id: int) -> None:
     queue = sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE)
     for start in range(0, len(stale), PIECE):
         queue.send(json.dumps({"read": {"project": project.pk, "stacks": stale[start : start + PIECE]}}))
-    live.announce_project(project, int(time.time() * 1000))
+    live.announce_project(project)
     logger.info("mirror compared: project=%s stacks=%d to read=%d", project.slug, len(listed), len(stale))
 
 
@@ -70,5 +70,4 @@ def read_some(piece: dict[str, Any]) -> None:
     """Read some stacks of a project whole. Raises AWSError; stacks read before it stay read."""
     project = Project.objects.get(pk=piece["project"])
     for stack_id in piece["stacks"]:
-        reading.read_again(project, stack_id)
-        reading.announce(project, stack_id)
+        reading.refresh(project, stack_id)

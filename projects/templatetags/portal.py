@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from tablericons.templatetags import tablericons
 
-from projects import queues
+from projects import live, queues
+from projects.models import Project
 
 register = template.Library()
 
@@ -92,6 +93,12 @@ def aria_sort(column: str, sort: str, descending: bool) -> str:
 def dead_letters() -> queues.DeadLetters | None:
     """Return how many messages nobody could handle, as a worker counted them last."""
     return queues.dead_letters()
+
+
+@register.filter
+def project_version(project: Project) -> int:
+    """Return the version of whether a project can be changed, for its live update."""
+    return live.project_version(project)
 
 
 @register.filter

@@ -60,11 +60,14 @@ def bucket_detail(request: HttpRequest, project: Project, name: str) -> HttpResp
     bucket = bucket_pages.find(project, name)
     if bucket is None:
         return _gone(request, project, name)
-    operations = live.of_target(project, bucket.item).with_people()
+    operations = list(
+        live.of_target(project, bucket.item).with_people().order_by("-created_at")[: SHOWN_OPERATIONS + 1]
+    )
     context = {
         "project": project,
         "bucket": bucket,
-        "operations": operations.order_by("-created_at")[:SHOWN_OPERATIONS],
+        "operations": operations[:SHOWN_OPERATIONS],
+        "more_operations": len(operations) > SHOWN_OPERATIONS,
         "protection": [words[0].upper() + words[1:] for words in PROTECTION],
     }
     template = "projects/_bucket_detail.html" if request.headers.get("HX-Request") else "projects/bucket_detail.html"

@@ -3,8 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -16,7 +17,7 @@ from projects.stacks import rebuild
 from projects.views.access import person_of, project_page
 
 RECENT = 10
-ACTIVITY = 100
+ACTIVITY = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,35 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
 
 @require_safe
 @project_page
+def project_closed(request: HttpRequest, project: Project) -> HttpResponse:
+    """Whether nothing can be changed in the project now, and why; a part of each of its pages."""
+    return render(request, "projects/_closed.html", {"project": project})
+
+
+@require_safe
+@project_page
 def activity(request: HttpRequest, project: Project) -> HttpResponse:
     """Who changed what, newest first."""
+    return _activity(request, project, _operations(project))
+
+
+@require_safe
+@project_page
+def bucket_activity(request: HttpRequest, project: Project, name: str) -> HttpResponse:
+    """Who changed one bucket, newest first, also after it was deleted."""
+    found = _operations(project).filter(target=live.bucket_item(name))
+    if not found.exists() and live.find_bucket(project, name) is None:
+        raise Http404
+    return _activity(request, project, found, bucket=name)
+
+
+def _activity(request: HttpRequest, project: Project, found: QuerySet[Operation], **more: str) -> HttpResponse:
     stamp = live.operations_stamps([project]).get(project.pk, ())
     context = {
         "project": project,
         "version": live.activity_version(project, stamp),
-        "operations": _operations(project)[:ACTIVITY],
+        "page": Paginator(found, ACTIVITY).get_page(request.GET.get("page")),
+        **more,
     }
     return render(request, _template(request, "activity"), context)
 

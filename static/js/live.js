@@ -125,6 +125,10 @@
 
   const topicOf = (element) => element.dataset.liveTopic || element.dataset.liveAny || element.dataset.liveList;
 
+  // A list is fetched whole, its rows with it: one request instead of fifty, and what is new or gone shows too.
+  const shown = () =>
+    [...document.querySelectorAll(LIVE)].filter((element) => !element.parentElement.closest("[data-live-list]"));
+
   const keyOf = (element) => topicOf(element) + " " + (element.dataset.liveItem || "");
 
   const refresh = (element) => {
@@ -192,9 +196,7 @@
   const hear = (topic, change) => {
     for (const element of document.querySelectorAll("[data-live-any]"))
       if (element.dataset.liveAny === topic) refresh(element);
-    if (change.item === topic)
-      for (const list of document.querySelectorAll("[data-live-list]"))
-        if (list.dataset.liveList === topic) refresh(list); // rebuilt as a whole
+    if (change.item === topic) shown().filter((element) => topicOf(element) === topic).forEach(refresh); // rebuilt, frozen
     const elements = elementsOf(topic, change.item);
     for (const element of elements) {
       if (change.gone || Number(element.dataset.liveVersion) !== change.version) {
@@ -266,11 +268,9 @@
     pollWorks = false;
   };
 
-  // A list is fetched whole, its rows with it: one request instead of fifty, and what is new or gone shows too.
   const poll = () => {
     round = { at: new Date(), failed: false };
-    for (const element of document.querySelectorAll(LIVE))
-      if (!element.parentElement.closest("[data-live-list]")) refresh(element);
+    shown().forEach(refresh);
   };
 
   const endRound = () => {
@@ -401,7 +401,7 @@
     endRound();
     tell();
     setTimeout(() => {
-      for (const shown of document.querySelectorAll(LIVE)) if (missed.delete(keyOf(shown))) refresh(shown);
+      for (const one of document.querySelectorAll(LIVE)) if (missed.delete(keyOf(one))) refresh(one);
     }, 50); // after the swap
   });
 

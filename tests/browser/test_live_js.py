@@ -382,12 +382,14 @@ def test_a_change_while_the_list_is_fetched_is_not_lost(bench: Bench) -> None:
     expect(bench.page.locator("#a")).to_have_text("third")
 
 
-def test_a_list_is_fetched_when_its_topic_as_a_whole_has_changed(bench: Bench) -> None:
-    bench.main = SHELF.format(rows="")
-    bench.answers = {"/list": lambda: SHELF.format(rows=row("a", 1, "rebuilt"))}
+def test_all_is_fetched_when_its_topic_as_a_whole_has_changed(bench: Bench) -> None:
+    bench.main = SHELF.format(rows=row("a", 1)) + row("b", 1)
+    bench.answers = {"/list": lambda: SHELF.format(rows=row("a", 1, "rebuilt")), "/row/b": row("b", 1, "frozen")}
     bench.open()
     bench.tells("shelf:1", 7)
     expect(bench.page.locator("#a")).to_have_text("rebuilt")
+    expect(bench.page.locator("#b")).to_have_text("frozen")
+    assert sorted(bench.fetched) == ["/list", "/row/b"], "a list's rows come with it"
 
 
 def test_what_is_gone_goes(bench: Bench) -> None:

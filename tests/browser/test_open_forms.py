@@ -56,6 +56,43 @@ def test_an_open_form_hears_of_others_and_keeps_what_is_typed(sign_in: Callable[
     expect(technical.locator("main")).to_contain_text("Ben Brandt deleted", timeout=PATIENCE)
 
 
+def act_on_acme(staff: Page, action: str, reason: str = "") -> None:
+    """Do with the project what stands above the staff's list."""
+    staff.goto("/admin/projects/project/")
+    staff.locator("tr", has_text="acme-invoices").locator("input[type=checkbox]").check()
+    staff.select_option("select[name=action]", action)
+    staff.fill("input[name=reason]", reason)
+    staff.click("button[name=index]")
+    expect(staff.locator(".messagelist")).to_be_visible()
+
+
+def test_open_pages_hear_that_staff_freezes_the_project_and_thaws_it(sign_in: Callable[..., Page]) -> None:
+    ana, staff = sign_in("ana"), sign_in("sam")
+    bucket(ana)
+    listed, form = ana.context.new_page(), ana.context.new_page()
+    listed.goto(BUCKETS)
+    form.goto(f"{ana.url}edit/")
+    form.fill("#id_purpose", "Typed meanwhile")
+    for page in (ana, listed, form):
+        wait_live(page)
+    try:
+        act_on_acme(staff, "freeze", "audit until Friday")
+
+        for page in (ana, listed, form):
+            expect(page.locator("#closed")).to_contain_text("frozen this project: audit until Friday", timeout=PATIENCE)
+        expect(ana.locator("#change")).to_have_count(0)
+        expect(listed.get_by_role("link", name="New bucket")).to_have_count(0)
+        expect(form.get_by_role("button", name="See what will change")).to_have_count(0)
+        expect(form.locator("#id_purpose")).to_have_value("Typed meanwhile")
+    finally:
+        act_on_acme(staff, "thaw")
+    for page in (ana, listed, form):
+        expect(page.locator("#closed")).to_be_empty(timeout=PATIENCE)
+    expect(ana.locator("#change")).to_be_visible()
+    expect(listed.get_by_role("link", name="New bucket")).to_be_visible()
+    expect(form.get_by_role("button", name="See what will change")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("visit", "part", "control"),
     [

@@ -162,6 +162,24 @@ async def test_an_error_or_a_cancelled_task_gives_the_lease_back(cache: DynamoDB
     assert await cache.aget_or_set("key", "value", lease=60) == "value"
 
 
+class Endless:
+    """Computes for ever, and waits for nothing that a loop knows."""
+
+    def __await__(self) -> Iterator[None]:
+        while True:
+            yield
+
+
+async def test_a_closed_coroutine_ends_at_once_and_leaves_the_lease_to_its_end(cache: DynamoDBCache) -> None:
+    call = cache.aget_or_set("key", Endless, lease=1)
+    # Step by step, since a task that is closed with its loop is closed in the middle of a step.
+    while (future := call.send(None)) is not None:
+        future._asyncio_future_blocking = False
+        await asyncio.wait([future])
+    call.close()  # raises RuntimeError when it awaits once more
+    assert await cache.aget_or_set("key", "value", lease=1) == "value"
+
+
 @pytest.mark.parametrize("news", ["set", "delete", "clear"])
 def test_what_was_computed_does_not_overwrite_newer_news(cache: DynamoDBCache, news: str) -> None:
     def compute() -> str:

@@ -8,11 +8,12 @@ from django.test import Client
 from notifications.topics import TOPICS_AT_MOST
 from people.models import Person
 from projects import live
-from projects.actions import buckets
+from projects.actions import buckets, projects
 from projects.live_topic import ProjectTopic
 from projects.models import Membership, Operation, Project, ProjectState, Role, State
 from projects.stacks import mirror
 from projects.stacks.mirror import MirroredStack
+from projects.views.projects import ACTIVITY
 from tests import portal_run
 from tests.factories import ProjectFactory
 from tests.projects import mirrored
@@ -133,6 +134,71 @@ def test_the_technical_page_follows(acme: Project, ben: Person, browser: Client,
     html = browser.get(page, headers=HTMX).content.decode()
     assert held(html)
     assert f"Being deleted by {ben} since" in html
+
+
+def test_every_page_of_a_project_hears_that_it_is_frozen(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    change = buckets.change(acme, bucket.spec, mirrored.spec(acme, bucket.spec.label, purpose="b"), "", by=asker(ana))
+    start = f"/projects/{acme.slug}/"
+    named = f"{start}buckets/{bucket.spec.name}/"
+    places = ["", "activity/", "buckets/", "new-bucket/", f"operations/{change.pk}/"]
+    pages = [*(start + place for place in places), *(named + tab for tab in ("", "technical/", "activity/", "edit/"))]
+    before = {page: browser.get(page).content.decode() for page in pages}
+    assert not any(differs(ana, acme, html) for html in before.values())
+
+    projects.freeze(acme, reason="audit")
+
+    told = {page for page, html in before.items() if acme.topic in differs(ana, acme, html)}
+    assert told == set(pages)
+    closed = browser.get(f"{start}closed/", headers=HTMX).content.decode()
+    assert "Staff has frozen this project: audit." in closed
+    assert not differs(ana, acme, closed)
+    listed = browser.get(f"{start}buckets/", headers=HTMX).content.decode()
+    assert 'id="list-actions" hx-swap-oob="true"></div>' in listed, "no bucket can be asked for any more"
+    projects.thaw(acme)
+    assert "frozen" not in browser.get(f"{start}closed/").content.decode()
+
+
+def test_what_waits_in_a_frozen_project_says_what_it_waits_for(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    change = buckets.change(acme, bucket.spec, mirrored.spec(acme, bucket.spec.label, purpose="b"), "", by=asker(ana))
+    Operation.objects.update(state=State.WAITING)
+    projects.freeze(acme, reason="audit")
+    words = browser.get(change.get_absolute_url()).content.decode()
+    assert "It waits until staff thaws the project." in words
+    assert "its turn" not in words
+
+
+def test_activity_goes_back_to_the_first_change(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    item = live.bucket_item(bucket.spec.name)
+    Operation.objects.bulk_create(
+        Operation(
+            project=acme,
+            action="change",
+            target=item,
+            author=ana,
+            request_key=f"k{number}",
+            state=State.SUCCEEDED,
+            reason=f"Reason {number:03}.",
+        )
+        for number in range(ACTIVITY + 1)
+    )
+    named = f"/projects/{acme.slug}/buckets/{bucket.spec.name}/"
+    for address in (f"/projects/{acme.slug}/activity/", f"{named}activity/"):
+        newest = browser.get(address).content.decode()
+        assert f"1 to {ACTIVITY} of {ACTIVITY + 1}" in newest
+        assert "Reason 000." not in newest
+        assert 'href="?page=2"' in newest
+        oldest = browser.get(address, {"page": "2"}, headers=HTMX).content.decode()
+        assert "Reason 000." in oldest
+        assert f'hx-get="{address}?page=2"' in oldest, "a live update stays on the page"
+        assert browser.get(address, {"page": "9" * 5000}).status_code == 200
+    assert "All its changes" in browser.get(named).content.decode()
+    assert browser.get(f"/projects/{acme.slug}/buckets/no-such-bucket/activity/").status_code == 404
 
 
 def test_a_new_bucket_says_why_none_can_be_made(acme: Project, browser: Client) -> None:
