@@ -9,6 +9,7 @@ from tests.factories import MembershipFactory, PersonFactory, ProjectFactory
 # A worker of pytest-xdist takes whole files: these come first, so that no core waits for one of them at the end.
 LONG = (
     "test_kills.py",
+    "test_killed_processes.py",
     "test_convergence.py",
     "test_forged_events.py",
     "test_call_counts.py",

@@ -56,7 +56,6 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
         "STACKPORT_LEASE_SECONDS": "3",
         "STACKPORT_SWEEP_SECONDS": "1",
         **MAIL,
-        "COVERAGE_PROCESS_START": os.environ.get("COVERAGE_PROCESS_START", ""),
     }
     with running(Launcher(state=state, port=free_port(), pace_seconds=0.15, settings=settings)) as launcher:
         yield launcher

@@ -120,10 +120,12 @@ class Recorder:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.asked = threading.Event()
         self.go = threading.Event()
         self.go.set()
 
     def publish(self, Message: str, **_: Any) -> None:  # noqa: N803 - SNS's name
+        self.asked.set()
         self.go.wait(5)
         self.texts.append(Message)
 
@@ -160,6 +162,7 @@ def test_what_is_not_published_is_told_and_taken_over() -> None:
     publisher = events.Publisher(lambda _: slow, Faults(), time.time)
     for text in ("1", "2", "3"):
         publisher.submit(events.Notice("1", "arn", text))
+    assert slow.asked.wait(5)
     waiting = publisher.pending()
     assert [notice.text for notice in waiting] == ["1", "2", "3"]
     following = events.Publisher(lambda _: quick, Unruly(), time.time)
