@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import boto3
 from botocore.config import Config
@@ -38,7 +39,8 @@ _QUICK = _BACKGROUND.merge(
 
 _lock = threading.RLock()
 _clients: OrderedDict[Hashable, Any] = OrderedDict()
-_credentials: dict[Hashable, DeferredRefreshableCredentials] = {}
+# For as long as a client uses them.
+_credentials: WeakValueDictionary[Hashable, DeferredRefreshableCredentials] = WeakValueDictionary()
 _state: dict[str, Any] = {"pid": 0, "session": None}
 
 

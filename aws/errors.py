@@ -156,7 +156,8 @@ _CLASSES: dict[str, type[AWSError]] = {
 }
 # CloudFormation says several things by the one code ValidationError; its words tell them apart.
 _VALIDATION_WORDS: tuple[tuple[re.Pattern[str], type[AWSError]], ...] = (
-    (re.compile(r"does not exist", re.I), StackNotFound),
+    # Not "S3 error: The specified key does not exist": a stack that is not found is asked for again.
+    (re.compile(r"^Stack\b.* does not exist", re.I | re.S), StackNotFound),
     (re.compile(r"No updates are to be performed", re.I), NoUpdates),
     (re.compile(r"_IN_PROGRESS state|is in \S*_IN_PROGRESS", re.I), StackBusy),
 )

@@ -99,6 +99,9 @@ def origins(name: str, default: list[str] | None = None) -> list[str]:
             raise ImproperlyConfigured(
                 f"{name} must list full origins such as https://portal.example.com; {origin!r} is not one."
             )
+    if len({urlsplit(origin).scheme for origin in found}) > 1:
+        # One of http would take the protection of cookies from all others.
+        raise ImproperlyConfigured(f"{name} must list origins of https alone, or of http alone, not of both.")
     return found
 
 

@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass, field
 
 from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseFault
+from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
 from aws.errors import AWSError
@@ -62,7 +63,7 @@ def _database() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except DatabaseFault:  # a connection that was closed under it is no DatabaseError
         logger.warning("readyz: the database does not answer", exc_info=True)
         return False
     return True

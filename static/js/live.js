@@ -8,7 +8,8 @@
    says where not all of a page is live.
    Versions are always read from the page itself, so nothing here can disagree with what is shown. A version that is
    another than the page's means "fetch": what comes is the present, so a late signal costs a request and harms nothing.
-   A socket that answers is half of it: `news` in its frames says how long ago news from AWS could last arrive. */
+   A socket that answers is half of it: `news` in its frames says how long ago news from AWS could last arrive. A page that
+   polls instead reads the same from the header X-News-Seconds. */
 (() => {
   "use strict";
   const PING_EVERY = 5000;
@@ -23,6 +24,7 @@
   const HEARTBEAT = PING_EVERY + PONG_WITHIN + 1000; // longer silence is no life
   const LIVE = "[data-live-item], [data-live-any], [data-live-list]";
   const SIGNED_OUT = 4401;
+  const NO_NEWS = "news from AWS does not arrive";
 
   const topics = (document.body.dataset.liveTopics || "").split(/\s+/).filter(Boolean);
   const badge = document.querySelector("[data-live-badge]");
@@ -50,6 +52,7 @@
   let freshAt = new Date(); // when all that is shown was known to be true
   let round = null; // the poll under way
   let pollWorks = false;
+  let pollDeaf = false; // what a poll fetches may be old: news from AWS does not arrive at the server
   let announceTimer = 0;
   let lookTimer = 0;
   const refused = new Set(); // topics that this page may not hear
@@ -90,10 +93,11 @@
       return show("live", part ? part.dataset.livePart : "Live");
     }
     if (isHearing() && deaf) {
-      const why = newsAt ? "news from AWS does not arrive" : "it is not known here whether news from AWS arrives";
+      const why = newsAt ? NO_NEWS : "it is not known here whether news from AWS arrives";
       return show("stale", "Showing state of " + clock(freshAt) + ": " + why);
     }
     if (isHearing() || refused.size) return show("stale", "Showing state of " + clock(freshAt));
+    if (pollTimer && pollWorks && pollDeaf) return show("stale", "Showing state of " + clock(freshAt) + ": " + NO_NEWS);
     if (pollTimer && pollWorks) return show("polling", "Updating every 30 s, as of " + clock(freshAt));
     if (pollTimer) return show("stale", "Reconnecting… showing state of " + clock(freshAt));
     if (failures > 0 || heardAt) return show("reconnecting", "Reconnecting… showing state of " + clock(freshAt));
@@ -269,14 +273,15 @@
   };
 
   const poll = () => {
-    round = { at: new Date(), failed: false };
+    round = { at: new Date(), failed: false, deaf: false };
     shown().forEach(refresh);
   };
 
   const endRound = () => {
     if (!round || document.querySelector("[data-live-pending], [data-live-fetching]")) return;
     pollWorks = !round.failed;
-    if (pollWorks) freshAt = round.at;
+    pollDeaf = round.deaf;
+    if (pollWorks && !pollDeaf) freshAt = round.at;
     round = null;
     tell();
   };
@@ -393,6 +398,8 @@
     delete element.dataset.liveFetching;
     if (event.detail.successful) {
       delete element.dataset.liveFailed;
+      const newsSeconds = Number.parseFloat(event.detail.xhr.getResponseHeader("X-News-Seconds"));
+      if (round && !(newsSeconds * 1000 < NEWS_WITHIN)) round.deaf = true; // also when the server does not know
       // A signal for a row of the old list may have met no row of the new one.
       if (element.dataset.liveList && isLive()) subscribe();
     } else {

@@ -1,5 +1,6 @@
 """boto3 clients: made once each, kept by what tells them apart, their roles assumed late and again in time."""
 
+import gc
 import os
 import re
 import threading
@@ -72,6 +73,14 @@ def test_the_client_longest_unused_goes_first(local_aws: LocalAWS, monkeypatch: 
     assert clients.home("sqs") is sqs
     assert clients.home("sts") is sts_client
     assert clients.home("sns") is not sns
+
+
+def test_credentials_go_with_their_last_client(account: ProjectAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "KEPT", 2)
+    for number in range(5):
+        sts.whoami(member(account, actor=f"person-{number}"))
+    gc.collect()
+    assert len(clients._credentials) <= 2
 
 
 def test_a_forked_process_makes_its_own(local_aws: LocalAWS) -> None:

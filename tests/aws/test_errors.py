@@ -66,6 +66,7 @@ CODES: dict[type[AWSError], list[str]] = {
 WORDS = [
     ("Stack with id acme does not exist", errors.StackNotFound),
     ("Stack [acme] does not exist", errors.StackNotFound),
+    ("S3 error: The specified key does not exist.", errors.InvalidTemplate),
     ("No updates are to be performed.", errors.NoUpdates),
     ("Stack:arn:aws:x is in UPDATE_IN_PROGRESS state and can not be updated.", errors.StackBusy),
     ("Stack:arn:aws:x is in DELETE_IN_PROGRESS state", errors.StackBusy),

@@ -93,6 +93,8 @@ class Bench:
             script = HTMX if path == "/htmx.js" else ROOT / "static/js/live.js"
             return 200, {"Content-Type": "text/javascript"}, script.read_bytes()
         html = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
+        if self.news is not None:
+            html["X-News-Seconds"] = str(self.news)
         if path == "/":
             self.loads += 1
             return 200, html, SHELL.format(topics=self.topics, body=self.body, main=self.main).encode()
@@ -280,6 +282,20 @@ def test_a_poll_that_fails_is_no_update(bench: Bench, answer: int) -> None:
     bench.passes(60)
     bench.shows("stale", r"showing state of \d")
     bench.answers = {"/row/a": row("a", 2, "well")}
+    bench.passes(31)
+    bench.shows("polling", "Updating")
+
+
+@pytest.mark.parametrize("news", [16, None])
+def test_a_poll_of_a_server_that_hears_nothing_is_no_update(bench: Bench, news: float | None) -> None:
+    bench.answers = {"/row/a": row("a", 1)}
+    bench.open()
+    bench.accepting = False
+    bench.news = news
+    bench.sockets[-1].close(code=1012)
+    bench.passes(60)
+    bench.shows("stale", r"Showing state of \d.*: news from AWS does not arrive")
+    bench.news = 0.5
     bench.passes(31)
     bench.shows("polling", "Updating")
 

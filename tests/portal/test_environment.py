@@ -11,8 +11,8 @@ from portal import environment as env
 NAME = "STACKPORT_TEST_VALUE"
 ORIGINS = [
     "https://portal.example.com",
-    "http://127.0.0.1:8000",
-    "http://[::1]:8000",
+    "https://127.0.0.1:8000",
+    "https://[::1]:8000",
     "https://portal.example.com:8443",
 ]
 Set = Callable[[str | None], None]
@@ -81,6 +81,8 @@ def test_numbers_and_lists_are_read(given: Set) -> None:
     assert env.words(NAME) == ["a", "b", "c"]
     given(",".join(ORIGINS))
     assert env.origins(NAME) == ORIGINS
+    given("http://127.0.0.1:8000,http://localhost:8000")
+    assert env.origins(NAME) == ["http://127.0.0.1:8000", "http://localhost:8000"]
     given("Europe/Berlin")
     assert env.zone(NAME, "UTC") == "Europe/Berlin"
 
@@ -130,6 +132,12 @@ def test_what_no_browser_sends_is_no_origin(given: Set, value: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"{NAME} must list full origins such as") as refusal:
         env.origins(NAME)
     assert repr(value) in str(refusal.value)
+
+
+def test_one_plain_origin_among_protected_ones_is_refused(given: Set) -> None:
+    given("https://portal.example.com,http://127.0.0.1:8000")
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} must list origins of https alone, or of http alone"):
+        env.origins(NAME)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,6 @@ def test_an_odd_value_stops_the_start_with_words(refusals: dict[str, Any], name:
 def found() -> dict[str, Any]:
     """The settings of several installations."""
     kinds = {"bare": {}, "https": HTTPS, "demo": {"STACKPORT_DEMO": "yes", "STACKPORT_FAULT_CONTROL": "on"}}
-    kinds["both"] = HTTPS | {"STACKPORT_ORIGINS": "https://portal.example.com,http://portal.example.com:8000"}
     kinds["proxy"] = HTTPS | {"STACKPORT_BEHIND_PROXY": "yes", "STACKPORT_SSL_REDIRECT": "no"}
     kinds["mail"] = HTTPS | {
         "STACKPORT_MAIL_URL": "smtp+tls://portal:p%40ss@mail.example.com",
@@ -116,11 +115,6 @@ def test_https_switches_on_all_that_needs_it(found: dict[str, Any]) -> None:
     assert int(secure["SECURE_HSTS_SECONDS"]) >= 31_536_000
     assert "wss://portal.example.com" in secure["CONTENT_SECURITY_POLICY"]
     assert secure["ALLOWED_HOSTS"] == "['portal.example.com']"
-
-
-def test_one_plain_origin_keeps_cookies_usable_there(found: dict[str, Any]) -> None:
-    assert found["both"]["SESSION_COOKIE_SECURE"] == "False"
-    assert found["both"]["ALLOWED_HOSTS"] == "['portal.example.com']"
 
 
 def test_a_proxys_word_counts_only_when_there_is_one(found: dict[str, Any]) -> None:
