@@ -1,6 +1,7 @@
 """Fixtures that mean the same everywhere: project, manager, viewer, owner, stranger, staff; the local AWS."""
 
 import pytest
+from django.test import Client
 
 from people.models import Person
 from projects.models import Project, Role
@@ -79,3 +80,10 @@ def stranger(db: None) -> Person:
 def staff(db: None) -> Person:
     """A member of staff with every right."""
     return PersonFactory(name="Sam Staff", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def sam(client: Client, staff: Person) -> Client:
+    """The browser of a member of staff."""
+    client.force_login(staff)
+    return client

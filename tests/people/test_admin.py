@@ -1,34 +1,15 @@
 """Staff makes people: an address in small letters, no password until one is set, and nobody else gets in."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.contrib.auth import SESSION_KEY
-from django.core.cache import cache
-from django.core.management import call_command
 from django.test import Client
 
-from localaws.server import LocalAWS
 from people.models import Person
 from tests.factories import PersonFactory
 
+pytestmark = pytest.mark.usefixtures("portal_tables")
+
 ADD = "/admin/people/person/add/"
-
-
-@pytest.fixture(autouse=True)
-def portal_tables(local_aws: LocalAWS, db: None) -> Iterator[None]:
-    """The portal's tables; tries of earlier tests are forgotten."""
-    call_command("prepare")
-    cache.clear()
-    yield
-    cache.clear()
-
-
-@pytest.fixture
-def sam(client: Client, staff: Person) -> Client:
-    """Sam's browser."""
-    client.force_login(staff)
-    return client
 
 
 def change(person: Person) -> str:

@@ -11,28 +11,18 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth import SESSION_KEY
-from django.core.cache import cache
-from django.core.management import call_command
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
-from localaws.server import LocalAWS
 from people.models import Person
 from people.urls import account_urls
 from tests import smtp_sink
 from tests.factories import PersonFactory
 
+pytestmark = pytest.mark.usefixtures("portal_tables")
+
 RESET = "/accounts/password/reset/"
 NEW = "a new long password 7"
-
-
-@pytest.fixture(autouse=True)
-def portal_tables(local_aws: LocalAWS, db: None) -> Iterator[None]:
-    """The portal's tables; tries of earlier tests are forgotten."""
-    call_command("prepare")
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture

@@ -1,42 +1,24 @@
 """What staff can change by hand, and what not: states move by actions with a reason, rows of operations by nobody."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
 from django.test import Client
 
 from aws import sqs
-from localaws.server import LocalAWS
 from people.models import Person
 from projects import queues, sweep
 from projects.models import Action, Membership, Operation, OperationStep, Project, ProjectState, State
 from tests.factories import PersonFactory, ProjectFactory
 
+pytestmark = pytest.mark.usefixtures("portal_tables")
+
 PROJECTS = "/admin/projects/project/"
 OPERATIONS = "/admin/projects/operation/"
 TURNED = "Ana\u202egpj.exe"
-
-
-@pytest.fixture(autouse=True)
-def portal_tables(local_aws: LocalAWS, db: None) -> Iterator[None]:
-    """The portal's queues and tables."""
-    call_command("prepare")
-    cache.clear()
-    yield
-    cache.clear()
-
-
-@pytest.fixture
-def sam(client: Client, staff: Person) -> Client:
-    """Sam's browser."""
-    client.force_login(staff)
-    return client
 
 
 def act(client: Client, where: str, action: str, row: Project | Operation, **typed: str) -> str:

@@ -20,13 +20,10 @@ from tests.projects import mirrored
 from tests.projects.specs import asker
 
 
-@pytest.fixture
-def bucket(acme: Project, label: str) -> MirroredStack:
-    """A bucket that the mirror holds and CloudFormation does not."""
-    found = mirrored.stack(acme, mirrored.spec(acme, label))
-    mirrored.fill(acme, [found])
+@pytest.fixture(autouse=True)
+def nothing_announced(bucket: MirroredStack) -> None:
+    """Nothing waits in the queue when the test begins."""
     portal_run.purge()
-    return found
 
 
 def event(stack: MirroredStack, status: str) -> StackEvent:

@@ -18,21 +18,6 @@ from tests.projects import mirrored
 from tests.projects.specs import asker, spec_for
 
 
-@pytest.fixture
-def browser(ana: Person, client: Client) -> Client:
-    """Ana's browser."""
-    client.force_login(ana)
-    return client
-
-
-@pytest.fixture
-def bucket(acme: Project, ana: Person, label: str) -> MirroredStack:
-    """A bucket that stands, in the mirror alone: nothing here goes as far as AWS."""
-    found = mirrored.stack(acme, mirrored.spec(acme, label, owner=ana.email))
-    mirrored.fill(acme, [found])
-    return found
-
-
 def typed(person: Person, **changes: str) -> dict[str, str]:
     """Return what a browser sends of a filled form."""
     filled = {"purpose": "Invoices", "owner": person.email, "retention": "keep", "versions_days": "90", "tags": ""}

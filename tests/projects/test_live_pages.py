@@ -23,19 +23,6 @@ HTMX = {"HX-Request": "true"}
 LIVE = re.compile(r'data-live-topic="([^"]+)" data-live-item="([^"]+)" data-live-version="(\d+)"')
 
 
-@pytest.fixture
-def browser(ana: Person, client: Client) -> Client:
-    client.force_login(ana)
-    return client
-
-
-@pytest.fixture
-def bucket(acme: Project, ana: Person, label: str) -> MirroredStack:
-    found = mirrored.stack(acme, mirrored.spec(acme, label, owner=ana.email))
-    mirrored.fill(acme, [found])
-    return found
-
-
 def held(html: str) -> dict[str, int]:
     """Return the versions that an open page would tell."""
     return {item: int(version) for _, item, version in LIVE.findall(html)}
