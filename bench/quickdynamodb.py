@@ -2,12 +2,13 @@
 
 The local AWS stands on moto, whose GetItem takes 5 ms of the machine's own time: measured through it, a page is mostly
 moto. This stands between the portal and the local AWS: a read that was asked before is answered from memory until
-anything is written, after the set time; everything else passes on. Wire format, signatures and answers are the real
-ones of the local AWS; only how long a repeated read takes is set.
+its table is written, after the set time, and what is asked twice at once is passed on once; everything else passes on.
+Wire format, signatures and answers are the real ones of the local AWS; only how long a repeated read takes is set.
 """
 
 import asyncio
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from portal.launcher import Launcher, free_port
 
 SECONDS = 0.004
 READS = (b"GetItem", b"BatchGetItem", b"Query")
-HELD_BYTES = 16 * 1024 * 1024
+TABLE = re.compile(rb'"TableName":\s*"([^"]+)"')
 
 
 @dataclass(slots=True)
@@ -33,7 +34,7 @@ class QuickDynamoDB:
     keys: Credentials
     region: str
     seconds: float = SECONDS
-    held: dict[bytes, bytes] = field(default_factory=dict)
+    held: dict[bytes, dict[bytes, asyncio.Future[bytes]]] = field(default_factory=dict)  # by table
     asked: int = 0
     passed_on: int = 0
 
@@ -62,22 +63,39 @@ class QuickDynamoDB:
     ) -> bytes:
         self.asked += 1
         operation = _header(head, b"x-amz-target").rpartition(b".")[2]
+        tables = set(TABLE.findall(body))
         if operation not in READS:
-            self.held.clear()
-        elif (known := self.held.get(operation + body)) is not None:
+            for table in tables or set(self.held):
+                self.held.pop(table, None)
+            return await self._pass_on(head, body, reader, writer)
+        if len(tables) != 1:
+            return await self._pass_on(head, body, reader, writer)
+        held = self.held.setdefault(tables.pop(), {})
+        known = held.get(operation + body)
+        if known is not None:
             await self._wait()
-            return known
-        self.passed_on += 1
-        writer.write(self._signed(head, body))
-        answer = b"".join(await _message(reader))
-        if operation in READS and len(answer) < HELD_BYTES:
-            self.held[operation + body] = answer
+            return await known
+        asked = held[operation + body] = asyncio.get_running_loop().create_future()
+        try:
+            answer = await self._pass_on(head, body, reader, writer)
+        except BaseException:
+            held.pop(operation + body, None)
+            asked.cancel()
+            raise
+        asked.set_result(answer)
         return answer
 
+    async def _pass_on(
+        self, head: bytes, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bytes:
+        self.passed_on += 1
+        writer.write(self._signed(head, body))
+        return b"".join(await _message(reader))
+
     async def _wait(self) -> None:
-        """Wait so long; a loop's own sleep is late by one or two milliseconds, so the last ones pass awake."""
+        """Wait so long; a loop's own sleep is late by up to a millisecond, so the last one passes awake."""
         until = time.perf_counter() + self.seconds
-        await asyncio.sleep(max(0.0, self.seconds - 0.002))
+        await asyncio.sleep(max(0.0, self.seconds - 0.001))
         while time.perf_counter() < until:  # noqa: ASYNC110 - nothing to be told: it is the time that passes
             await asyncio.sleep(0)
 

@@ -8,7 +8,8 @@ take 4.6 MB, and 5.4 MB with the stacks and orders that its lists derive: ROWS_K
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ ROWS_KEPT = 50_000
 KNOWN_SECONDS = 7 * 86_400  # far less than a tombstone lives
 # So long a row that the head names is looked for. One that TTL or a person has taken away never comes.
 UNMET_SECONDS = 60
+TURN_SECONDS = 1.0  # so long a thread waits for another that reads the same on: that one may be hanging
 
 
 @dataclass(slots=True)
@@ -122,12 +124,26 @@ class Memory:
         self._states: OrderedDict[Place, State] = OrderedDict()
         self._owners: dict[Place, str] = {}
         self._breakers: dict[str, Breaker] = {}
+        self._turns: dict[Place, threading.RLock] = {}
         self._rows = 0
 
     def breaker(self, table: str) -> Breaker:
         """Return the circuit breaker for reads of a table."""
         # setdefault is atomic: two threads get the same one
         return self._breakers.get(table) or self._breakers.setdefault(table, Breaker())
+
+    @contextmanager
+    def turn(self, place: Place) -> Iterator[None]:
+        """Let the threads of a process read a partition on one after the other; none waits longer than TURN_SECONDS."""
+        if len(self._turns) >= 16 * self._partitions_kept:
+            self._turns.clear()
+        lock = self._turns.get(place) or self._turns.setdefault(place, threading.RLock())
+        mine = lock.acquire(timeout=TURN_SECONDS)
+        try:
+            yield
+        finally:
+            if mine:
+                lock.release()
 
     def get(self, place: Place) -> State | None:
         """Return what is known of a partition."""
@@ -178,11 +194,13 @@ class Memory:
             self._states.clear()
             self._owners.clear()
             self._breakers.clear()
+            self._turns.clear()
             self._rows = 0
 
     def renew_locks(self) -> None:
         """After a fork: a lock may be held by a thread that the child does not have."""
         self._lock = threading.Lock()
+        self._turns = {}
         for breaker in self._breakers.values():
             breaker.renew()
 

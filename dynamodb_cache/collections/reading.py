@@ -46,12 +46,16 @@ def _snapshot(store: Store) -> Snapshot:
         memory.drop(place, before)
         return Snapshot(EMPTY, read_at)
     known = memory.usable(place, before, head, read_at)
-    if known is not None and known.revision >= head.revision:
-        known.confirmed_at = max(known.confirmed_at, read_at)
-        return Snapshot(known, read_at)
-    state = _read_on(store, known, head, read_at)
-    memory.keep(place, state, before)
-    return Snapshot(state, read_at)
+    if known is None or known.revision < head.revision:
+        # A change is told to every open page at once: one of their requests reads it, the others take what that found.
+        with memory.turn(place):
+            known = memory.usable(place, before, head, read_at)
+            if known is None or known.revision < head.revision:
+                state = _read_on(store, known, head, read_at)
+                memory.keep(place, state, before)
+                return Snapshot(state, read_at)
+    known.confirmed_at = max(known.confirmed_at, read_at)
+    return Snapshot(known, read_at)
 
 
 def last_known(store: Store) -> Snapshot | None:

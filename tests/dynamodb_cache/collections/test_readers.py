@@ -1,11 +1,16 @@
 """What a reader meets when others write between its calls: nothing goes back, and nothing is missed later."""
 
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from dynamodb_cache import client as cache_client
-from dynamodb_cache.collections import Collection, Memory, Partition
+from dynamodb_cache.collections import Collection, Memory, Partition, memory
+from dynamodb_cache.errors import Unavailable
 from tests.dynamodb_cache.collections.collected import item, order, partition, place, remove, told
 from tests.dynamodb_cache.collections.conftest import MakeReader
 from tests.dynamodb_cache.collections.wire import Wire
@@ -50,6 +55,48 @@ def test_a_row_that_moves_while_pages_are_read_is_not_missed(reader: MakeReader,
     assert shown["k0"] == {"n": "moved"}
     again = told(other)
     assert again["k0"] == again["k4"] == {"n": "moved"}
+
+
+def together(other: Partition, count: int = 8) -> list[dict[str, dict[str, Any]]]:
+    """Return what so many threads of one process show that ask at once."""
+    with ThreadPoolExecutor(count) as threads:
+        return [asked.result(timeout=20) for asked in [threads.submit(told, other) for _ in range(count)]]
+
+
+def test_a_change_is_read_once_for_all_threads_that_ask(reader: MakeReader, wire: Wire) -> None:
+    mine, other = partition(reader()), partition(reader())
+    mine.put("a", {"n": 1}, observed_at=order(1))
+    told(other)
+    mine.put("a", {"n": 2}, observed_at=order(2))
+    wire.forget()
+    wire.before("Query", lambda: time.sleep(0.4))  # all others have read the head by then
+
+    assert together(other) == [{"a": {"n": 2}}] * 8
+    assert wire.names().count("Query") == 1
+
+
+def test_who_waits_behind_a_silent_reader_reads_on_after_a_second(reader: MakeReader, wire: Wire) -> None:
+    mine, other = partition(reader()), partition(reader())
+    mine.put("a", {"n": 1}, observed_at=order(1))
+    asleep, wake = threading.Event(), threading.Event()
+    wire.before("Query", lambda: asleep.set() or wake.wait(20))
+    with ThreadPoolExecutor(1) as threads:
+        silent = threads.submit(told, other)
+        assert asleep.wait(10)
+        begun = time.monotonic()
+        assert told(other) == {"a": {"n": 1}}
+        assert memory.TURN_SECONDS <= time.monotonic() - begun < 10
+        wake.set()
+        assert silent.result(timeout=20) == {"a": {"n": 1}}
+
+
+def test_a_reader_that_fails_lets_the_next_one_try(reader: MakeReader, wire: Wire) -> None:
+    mine, other = partition(reader()), partition(reader())
+    mine.put("a", {"n": 1}, observed_at=order(1))
+    wire.refuse("Query", "AccessDeniedException")
+    with pytest.raises(Unavailable):
+        told(other)
+    assert together(other, 2) == [{"a": {"n": 1}}] * 2
 
 
 def seen_late(table: str, mine: Partition, key: str, number: int) -> dict[str, Any]:
