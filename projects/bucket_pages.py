@@ -204,11 +204,11 @@ def find(project: Project, name: str) -> Bucket | None:
     """Return a bucket by its name, also one that is only asked for; None when there is neither."""
     snapshot = mirror.shown(project)
     stack = index.buckets(snapshot).get(name)
-    item = live.bucket_item(name)
-    operation = live.shown_operation(project, item)
+    item, operations = live.bucket_item(name), _operations(project)
+    operation = operations.shown.get(item)
     if stack is None and (operation is None or not _is_shown(operation)):
         return None
-    return Bucket(name, stack, operation, live.target_version(project, item), _as_of(snapshot))
+    return Bucket(name, stack, operation, operations.versions.get(item, 0), _as_of(snapshot))
 
 
 def _as_of(snapshot: Snapshot) -> float | None:

@@ -76,19 +76,9 @@ def bucket_item(name: str) -> str:
     return BUCKET + name
 
 
-def shown_operation(project: Project, target: str) -> Operation | None:
-    """Return the operation that pages show for a target: what runs, else what waits first, else the newest."""
-    return of_target(project, target).shown_first().with_people().first()
-
-
 def of_target(project: Project, target: str) -> OperationQuerySet:
     """Return the operations of a target."""
     return Operation.objects.filter(project=project, target=target)
-
-
-def target_version(project: Project, target: str) -> int:
-    """Return the version of the operation of a target that moved last; 0 when there is none."""
-    return of_target(project, target).aggregate(latest=Max("version"))["latest"] or 0
 
 
 def find_bucket(project: Project, name: str) -> MirroredStack | None:

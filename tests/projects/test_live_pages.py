@@ -9,6 +9,7 @@ from notifications.topics import TOPICS_AT_MOST
 from people.models import Person
 from projects import live
 from projects.actions import buckets, projects
+from projects.actions.operations import bumped
 from projects.live_topic import ProjectTopic
 from projects.models import Membership, Operation, Project, ProjectState, Role, State
 from projects.stacks import mirror
@@ -92,7 +93,7 @@ def test_an_open_form_learns_who_changes_the_bucket(
     assert 'id="send"' in running
     assert 'name="purpose"' not in running, "what somebody types in is not touched"
 
-    Operation.objects.update(state=State.SUCCEEDED)
+    Operation.objects.update(state=State.SUCCEEDED, version=bumped())
     moved = browser.get(f"{around}&base=another", headers=HTMX).content.decode()
     assert f"{ben} changed it at" in moved
     assert "changed it at" not in browser.get(f"{around}&base={bucket.fingerprint}", headers=HTMX).content.decode()
