@@ -16,6 +16,9 @@ from aws import sqs
 from notifications import push
 from notifications.intake import Intake
 from portal.checks import expect_fit
+from portal.threads import leave_within
+
+LAST_SECONDS = 5  # for what is under way when the process is asked to end
 
 
 class Command(BaseCommand):
@@ -47,5 +50,6 @@ class Command(BaseCommand):
             server_name="stackport",
             http_timeout=60,
         ).run()
+        leave_within(LAST_SECONDS)
         stop.set()
         listening.join(timeout=3)
