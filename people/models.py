@@ -10,6 +10,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from people.text import HIDDEN_WORDS, has_hidden_signs
 
@@ -58,6 +59,11 @@ class Person(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @cached_property
+    def roles(self) -> dict[int, str | None]:
+        """Roles by project that a request has looked up already. Behind Django's lazy `request.user` too."""
+        return {}
 
     def clean(self) -> None:
         self.email = self.email.strip().lower()

@@ -13,16 +13,15 @@ from projects.models import Membership, Project, Role
 def remember_role(person: Person, project: Project) -> None:
     """Keep the role that `visible_to` found with the project, so that a page asks once."""
     if "role" in project.__dict__:
-        person.__dict__.setdefault("_roles", {})[project.pk] = project.__dict__["role"]
+        person.roles[project.pk] = project.__dict__["role"]
 
 
 def role_of(person: Person, project: Project) -> str | None:
     """Return the person's role in the project, remembered on the person for the length of a request."""
-    known: dict[int, str | None] = person.__dict__.setdefault("_roles", {})
-    if project.pk not in known:
+    if project.pk not in person.roles:
         found = Membership.objects.filter(person=person, project=project).values_list("role", flat=True).first()
-        known[project.pk] = found
-    return known[project.pk]
+        person.roles[project.pk] = found
+    return person.roles[project.pk]
 
 
 @rules.predicate  # type: ignore[untyped-decorator]  # rules has no types

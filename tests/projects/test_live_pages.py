@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from notifications.topics import TOPICS_AT_MOST
 from people.models import Person
@@ -122,6 +123,15 @@ def test_the_technical_page_follows(acme: Project, ben: Person, browser: Client,
     html = browser.get(page, headers=HTMX).content.decode()
     assert held(html)
     assert f"Being deleted by {ben} since" in html
+
+
+def test_a_page_asks_once_who_the_reader_is_and_what_they_may_do(
+    acme: Project, browser: Client, bucket: MirroredStack, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    listed = f"/projects/{acme.slug}/buckets/"
+    browser.get(listed)
+    with django_assert_num_queries(3):  # the person; the project with their role; whether an operation moved
+        assert "New bucket" in browser.get(listed).content.decode()
 
 
 def test_every_page_of_a_project_hears_that_it_is_frozen(
