@@ -12,6 +12,8 @@ from bench.report import Report
 def main() -> int:
     """Run every measure on one running product."""
     report = Report()
+    report.title("The machine")
+    report.machine()
     with product.started() as launcher:
         # After Django is set up.
         from bench import lists, live, pages

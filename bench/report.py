@@ -16,6 +16,13 @@ class Report:
         """Begin a section."""
         print(f"\n{words}", flush=True)
 
+    def machine(self) -> None:
+        """Say how steady the machine is: a fixed piece of work, over and over for two seconds."""
+        taken = [milliseconds(lambda: sum(number * number % 7 for number in range(100_000))) for _ in range(200)]
+        self.figure("A fixed piece of Python, quickest", min(taken), "ms")
+        self.figure("A fixed piece of Python, median", statistics.median(taken), "ms")
+        self.figure("A fixed piece of Python, p99", percentile(taken, 0.99), "ms")
+
     def figure(
         self,
         name: str,
@@ -54,6 +61,15 @@ def median_of(work: Callable[[], object], *, rounds: int) -> float:
     """Return the median of some rounds, in milliseconds, after one that does not count."""
     work()
     return statistics.median(milliseconds(work) for _ in range(rounds))
+
+
+def quietest(values: list[float], block: int = 50) -> float:
+    """Return the median of the quietest block of values that were measured one after the other.
+
+    A shared machine gives a process between all and a third of a core, for seconds at a time: what one block shows is
+    the code, what the whole run shows is the code and the neighbours.
+    """
+    return min(statistics.median(values[start : start + block]) for start in range(0, len(values), block))
 
 
 def percentile(values: list[float], share: float) -> float:

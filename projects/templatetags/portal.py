@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.http import HttpRequest
@@ -66,13 +67,8 @@ def duration(start: datetime | None, end: datetime | None) -> str:
 def with_query(context: template.Context, **changes: Any) -> str:
     """Return the present address's query with some parameters changed; empty ones are left out."""
     request: HttpRequest = context["request"]
-    query = request.GET.copy()
-    for name, value in changes.items():
-        if value in {None, ""}:
-            query.pop(name, None)
-        else:
-            query[name] = str(value)
-    return f"?{query.urlencode()}" if query else request.path
+    query = {name: value for name, value in {**request.GET.dict(), **changes}.items() if value not in {None, ""}}
+    return f"?{urlencode(query)}" if query else request.path
 
 
 @register.simple_tag

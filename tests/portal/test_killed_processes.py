@@ -32,7 +32,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     launcher = Launcher(
         state=tmp_path_factory.mktemp("killed"),
         port=free_port(),
-        pace_seconds=0.2,
+        pace_seconds=0.4,  # so long a step of CloudFormation's lasts at least: it must be seen to be killed
         # A killed local AWS forgets its last second, the mirror's rows included: they come back by comparing.
         settings={
             "STACKPORT_LEASE_SECONDS": "2",
@@ -136,16 +136,19 @@ def test_operations_end_right_whoever_dies(product: Launcher, victim: str) -> No
     }
 
     made = browser.send(NEW, label=label, **typed)
-    assert "build" in set(kill_in_every_step(product, victim, made))
+    steps = kill_in_every_step(product, victim, made)
+    assert "build" in steps, steps
     name = re.search(rf"acme-{label}-\d+-[a-z0-9-]+", browser.get(made))
     assert name is not None
     bucket = f"{LIST}{name[0]}/"
     assert shows(browser, bucket, 'data-state="ready"')
 
     changed = browser.send(f"{bucket}edit/", confirmed="yes", **typed | {"versions_days": "365"})
-    assert "build" in set(kill_in_every_step(product, victim, changed))
+    steps = kill_in_every_step(product, victim, changed)
+    assert "build" in steps, steps
     assert shows(browser, bucket, "Can be brought back for 365 days")
 
     deleted = browser.send(f"{bucket}delete/", confirmation=label)
-    assert "markbuild" in set(kill_in_every_step(product, victim, deleted))
+    steps = kill_in_every_step(product, victim, deleted)
+    assert "markbuild" in steps, steps
     assert shows(browser, LIST, name[0], there=False)
