@@ -52,7 +52,7 @@ $(ENGINES)/.installed: requirements-engines.txt
 test: setup-dev browser engines  ## Every test once, with coverage
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not live" --cov --cov-report=
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser --cov --cov-append --cov-report=
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m browser --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 
 check: setup-dev  ## complete lists, ruff, mypy, migrations, deployment checks, cfn-lint, layers
