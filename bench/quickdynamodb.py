@@ -93,9 +93,9 @@ class QuickDynamoDB:
         return b"".join(await _message(reader))
 
     async def _wait(self) -> None:
-        """Wait so long; a loop's own sleep is late by up to a millisecond, so the last one passes awake."""
+        """Wait so long; a loop's own sleep is late by one or two milliseconds, so the last ones pass awake."""
         until = time.perf_counter() + self.seconds
-        await asyncio.sleep(max(0.0, self.seconds - 0.001))
+        await asyncio.sleep(max(0.0, self.seconds - 0.002))
         while time.perf_counter() < until:  # noqa: ASYNC110 - nothing to be told: it is the time that passes
             await asyncio.sleep(0)
 
