@@ -1,6 +1,7 @@
 """Message bodies for tests: the files of `tests/data`, and event texts with any field replaced."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,19 @@ def text(*, without: tuple[str, ...] = (), **fields: str) -> str:
     """Return an event's text as CloudFormation writes it."""
     held = {**FIELDS, **fields}
     return "".join(f"{key}='{value}'\n" for key, value in held.items() if key not in without)
+
+
+def stack_text(stack_id: str, name: str, status: str) -> str:
+    """Return the text of an event of now about a stack itself."""
+    return text(
+        StackId=stack_id,
+        PhysicalResourceId=stack_id,
+        StackName=name,
+        LogicalResourceId=name,
+        ResourceType="AWS::CloudFormation::Stack",
+        ResourceStatus=status,
+        Timestamp=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    )
 
 
 def envelope(inner: str, *, topic: str = TOPIC) -> str:

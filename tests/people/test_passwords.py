@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
@@ -75,6 +77,11 @@ def test_nobody_changes_an_address_or_signs_up(client: Client, ana: Person, path
     typed = {"email": "chief@example.com", "action_add": "", "password1": NEW, "password2": NEW}
     assert client.post(f"/accounts/{path}", typed).status_code == 404
     assert [person.email for person in Person.objects.all()] == ["ana@example.com"]
+
+
+def test_digits_alone_are_no_password() -> None:
+    with pytest.raises(ValidationError, match="entirely numeric"):
+        validate_password("8301746529174650")
 
 
 def test_without_mail_the_sign_in_page_says_whom_to_ask(client: Client, settings: Any) -> None:

@@ -1,7 +1,5 @@
 """What open pages are told of a stack's events: the version that they will fetch, and of a bucket that is gone."""
 
-from datetime import UTC, datetime
-
 import pytest
 from django.conf import settings
 
@@ -15,7 +13,7 @@ from projects.models import Operation, Project, State
 from projects.stacks import mirror
 from projects.stacks.mirror import MirroredStack
 from tests import portal_run
-from tests.notifications.bodies import text
+from tests.notifications.bodies import stack_text
 from tests.projects import mirrored
 from tests.projects.specs import asker
 
@@ -28,17 +26,7 @@ def nothing_announced(bucket: MirroredStack) -> None:
 
 def event(stack: MirroredStack, status: str) -> StackEvent:
     """Return an event about the stack itself."""
-    return parse_event(
-        text(
-            StackId=stack.stack_id,
-            PhysicalResourceId=stack.stack_id,
-            StackName=stack.name,
-            LogicalResourceId=stack.name,
-            ResourceType="AWS::CloudFormation::Stack",
-            ResourceStatus=status,
-            Timestamp=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        )
-    )
+    return parse_event(stack_text(stack.stack_id, stack.name, status))
 
 
 def announced() -> dict[str, int]:
