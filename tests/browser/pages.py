@@ -31,6 +31,13 @@ def bucket(page: Page) -> None:
     expect(page.locator("#bucket")).to_have_attribute("data-state", "ready", timeout=PATIENCE)
 
 
+def bucket_activity(page: Page) -> None:
+    """Open all changes of a bucket."""
+    bucket(page)
+    page.goto(f"{page.url}activity/")
+    expect(page.locator("#activity")).to_contain_text("Show those of every bucket")
+
+
 def technical(page: Page) -> None:
     """Open its technical tab."""
     bucket(page)
@@ -219,6 +226,7 @@ PAGES: Mapping[str, Mapping[str, Visit]] = {
         "bucket-list-no-match": at(f"{ACME}buckets/?q=nothing+like+this"),
         "bucket-list-failed": at(f"{HARBOUR}buckets/"),
         "bucket": bucket,
+        "bucket-activity": bucket_activity,
         "bucket-technical": technical,
         "bucket-never-made": never_made,
         "bucket-create": at(f"{ACME}new-bucket/"),
