@@ -5,11 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
 from types import ModuleType
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import backends
 from moto.core import utils as core_utils
 from moto.dynamodb.models import DynamoDBBackend
@@ -91,13 +89,15 @@ def _leave_bucket_policies_to_the_front_door() -> None:
 
 
 def _sign_with_one_key() -> None:
-    """moto makes an RSA key for each subscription, 90 ms each; one a process signs as well."""
+    """moto makes a certificate a message and keeps each for ever; here one key signs, whose certificate is served."""
 
-    @cache
-    def key() -> rsa.RSAPrivateKey:
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    def get_post_data(
+        self: Any, message: str, message_id: str, subject: str | None, message_attributes: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = subscriptions.notification(self.topic_arn, message, message_id, subject)
+        return {**found, "MessageAttributes": message_attributes} if message_attributes else found
 
-    _replace(Subscription, "private_key", lambda _self: key())
+    _replace(Subscription, "get_post_data", get_post_data)
 
 
 def _receive_without_sleeping() -> None:

@@ -19,7 +19,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from waitress import wasyncore
 from waitress.server import create_server
 
-from localaws import control, inprocess, repairs, state
+from localaws import control, inprocess, repairs, signing, state
 from localaws.callers import Credentials
 from localaws.dataplane import DataPlane
 from localaws.engine import RESTS_ON, Engine
@@ -99,6 +99,7 @@ class LocalAWS:
         """Load what the folder keeps, or begin to keep it. Raises StateRefused."""
         state.make_folder(folder)
         self._hold = state.hold(folder)
+        signing.use(folder)
         self.journal = Journal(folder, self.data_plane, self.engine)
         credentials = folder / "credentials.json"
         if self.journal.load():
@@ -186,6 +187,8 @@ class LocalAWS:
         path = environ.get("PATH_INFO", "/")
         if path == "/_localaws/ready":
             return _answer(start_response, "200 OK", "{}")
+        if path == f"/{signing.signer().name}":
+            return _answer(start_response, "200 OK", signing.signer().certificate.decode())
         if path.startswith(control.PREFIX):
             return _answer(start_response, *control.answer(self, environ))
         if path.startswith(("/_localaws", "/moto-api")):

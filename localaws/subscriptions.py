@@ -13,6 +13,7 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
 from localaws.policies import Request, allowed, explicitly_denied
+from localaws.signing import signer
 
 TOKEN = "_localaws_token"  # noqa: S105 - the name of an attribute on moto's subscription
 
@@ -62,7 +63,7 @@ def hold(subscription: Any) -> None:
     if subscription.attributes["PendingConfirmation"] is not True or not may_send(topic_arn, subscription.endpoint):
         return
     region, account_id, name = subscription.endpoint.split(":")[3:]
-    message = _confirmation(topic_arn, getattr(subscription, TOKEN))
+    message = signer().signed(_confirmation(topic_arn, getattr(subscription, TOKEN)))
     sqs_backends[account_id][region].send_message(name, json.dumps(message))
 
 
@@ -74,9 +75,24 @@ def _confirmation(topic_arn: str, token: str) -> dict[str, str]:
         "TopicArn": topic_arn,
         "Message": f"You have chosen to subscribe to the topic {topic_arn}.\nTo confirm, visit the SubscribeURL.",
         "SubscribeURL": f"http://127.0.0.1/?Action=ConfirmSubscription&TopicArn={topic_arn}&Token={token}",
-        "Timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "SignatureVersion": "1",
+        "Timestamp": _now(),
     }
+
+
+def notification(topic_arn: str, message: str, message_id: str, subject: str | None) -> dict[str, str]:
+    """Return the signed envelope of a message."""
+    held = {
+        "Type": "Notification",
+        "MessageId": message_id,
+        "TopicArn": topic_arn,
+        "Message": message,
+        "Timestamp": _now(),
+    }
+    return signer().signed({**held, "Subject": subject} if subject else held)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def confirm(topic_arn: str, token: str) -> str | None:

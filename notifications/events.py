@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from notifications.errors import MalformedEvent, UntrustedMessage
+from notifications.signatures import Proof, proof_of
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
 STACK_ARN = re.compile(
@@ -67,18 +68,20 @@ class StackEvent:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """An SNS notification."""
+    """An SNS notification; true only once its proof is."""
 
     topic_arn: str
     message: str
+    proof: Proof
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionConfirmation:
-    """SNS asks whether a subscription is wanted."""
+    """SNS asks whether a subscription is wanted, if its proof is true."""
 
     topic_arn: str
     token: str
+    proof: Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +104,9 @@ def parse_envelope(body: str) -> Envelope:
         raise UntrustedMessage("not a JSON object")
     match document:
         case {"Type": "Notification", "TopicArn": str(topic), "Message": str(message)}:
-            return Notification(topic, message)
+            return Notification(topic, message, proof_of(document))
         case {"Type": "SubscriptionConfirmation", "TopicArn": str(topic), "Token": str(token)}:
-            return SubscriptionConfirmation(topic, token)
+            return SubscriptionConfirmation(topic, token, proof_of(document))
         case {"stackport": str(signed)}:
             return Announcement(signed)
     raise UntrustedMessage("neither an SNS envelope nor an announcement of the portal")

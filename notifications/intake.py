@@ -13,7 +13,7 @@ from collections.abc import Callable
 from django.db import close_old_connections
 
 from aws import sns
-from aws.errors import AWSError
+from aws.errors import AWSError, NotFound
 from aws.sqs import Message, Queue
 from notifications import announcements, pulse, push, signals, sources
 from notifications.errors import MalformedEvent, UntrustedMessage
@@ -32,6 +32,7 @@ POLL_SECONDS = 1  # short, so that stopping is quick; a message wakes the poll a
 BACKOFF_SECONDS = 2
 EVENTS_PER_SECOND = 50.0  # of one account: one that floods only slows itself
 BURST = 500.0
+STRANGERS = ""  # whose messages nobody signed
 LATER_SECONDS = 5
 # The queue hands a message out this often (`projects.queues.TRIES`). We bury before SQS does: it would move the whole
 # body, resource properties included, to the dead letters.
@@ -109,7 +110,9 @@ class Intake:
         except UntrustedMessage as refusal:
             outcome = "untrusted"
             logger.warning("message refused: id=%s reason=%s", message.message_id, refusal)
-            self._bury(message, str(refusal))
+            # Nobody knows whose it is, so all of them share one pace; above it they leave no note.
+            if self._paces.allows(STRANGERS):
+                self._bury(message, str(refusal))
         if outcome != "later":
             self._queue.delete(message)
         self.counts[outcome] += 1
@@ -117,22 +120,19 @@ class Intake:
 
     def _act(self, message: Message) -> str:
         envelope = parse_envelope(message.body)
-        match envelope:
-            case Announcement(signed=signed):
-                push.pass_on(announcements.read(signed))
-                return "announced"
-            case SubscriptionConfirmation(topic_arn=topic, token=token):
-                _expect_known(topic)
-                sns.confirm_subscription(topic, token)
-                return "confirmed"
-            case Notification():
-                return self._hear(envelope, message)
+        if isinstance(envelope, Announcement):
+            push.pass_on(announcements.read(envelope.signed))
+            return "announced"
+        _expect_genuine(envelope)
+        if not self._paces.allows(account_of_arn(envelope.topic_arn)):
+            return self._postpone(message)
+        if isinstance(envelope, SubscriptionConfirmation):
+            sns.confirm_subscription(envelope.topic_arn, envelope.token)
+            return "confirmed"
+        return self._hear(envelope, message)
 
     def _hear(self, notification: Notification, message: Message) -> str:
         topic = notification.topic_arn
-        _expect_known(topic)
-        if not self._paces.allows(account_of_arn(topic)):
-            return self._postpone(message)
         try:
             event = parse_event(notification.message)
         except MalformedEvent as error:
@@ -159,6 +159,10 @@ class Intake:
         self._dead_letters.send(json.dumps(note))
 
 
-def _expect_known(topic_arn: str) -> None:
-    if not sources.is_trusted(topic_arn):
+def _expect_genuine(envelope: Notification | SubscriptionConfirmation) -> None:
+    if not sources.is_trusted(envelope.topic_arn):
         raise UntrustedMessage("the topic of no known project")
+    try:
+        envelope.proof.expect_genuine(sns.signing_key)
+    except NotFound as error:
+        raise UntrustedMessage("signed with a certificate that SNS does not have") from error

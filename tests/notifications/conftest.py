@@ -12,7 +12,7 @@ from aws.sqs import Message, Queue
 from localaws.server import LocalAWS
 from notifications import push, signals, sources, topics
 from notifications.intake import Intake
-from tests.notifications.bodies import TOPIC
+from tests.notifications.bodies import TOPIC, signed
 
 
 @dataclass(slots=True)
@@ -32,9 +32,13 @@ class Post:
     dead: Queue
     intake: Intake
 
+    def send(self, body: str) -> None:
+        """Put a body into the queue; envelopes as SNS signs them."""
+        self.queue.send(signed(body))
+
     def arrive(self, body: str) -> Message:
         """Send a body and take it out of the queue as the intake would."""
-        self.queue.send(body)
+        self.send(body)
         (message,) = self.queue.receive(wait_seconds=2, max_messages=1)
         return message
 

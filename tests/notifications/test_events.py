@@ -246,10 +246,12 @@ def test_other_eventbridge_entries_are_malformed(odd: str) -> None:
 
 
 def test_envelopes_are_told_apart() -> None:
-    assert parse_envelope(body("sns_stack_event.json")) == Notification(TOPIC, message("sns_stack_event.json"))
-    assert parse_envelope(body("sns_subscription_confirmation.json")) == SubscriptionConfirmation(
-        TOPIC, "2336412f37fb687f5d51e6e2425dacbb"
-    )
+    told = parse_envelope(body("sns_stack_event.json"))
+    assert isinstance(told, Notification)
+    assert (told.topic_arn, told.message) == (TOPIC, message("sns_stack_event.json"))
+    asked = parse_envelope(body("sns_subscription_confirmation.json"))
+    assert isinstance(asked, SubscriptionConfirmation)
+    assert (asked.topic_arn, asked.token) == (TOPIC, "2336412f37fb687f5d51e6e2425dacbb")
     assert parse_envelope('{"stackport": "signed"}') == Announcement("signed")
 
 

@@ -58,7 +58,7 @@ def test_a_receivers_failure_leaves_the_message_and_tells_nothing_of_it(
 
 def test_a_message_that_always_fails_is_buried_before_sqs_moves_its_secrets(post: Post, heard: Heard) -> None:
     heard.failure = RuntimeError("always")
-    post.queue.send(body("sns_resource_event.json"))
+    post.send(body("sns_resource_event.json"))
     for _ in range(LAST_TRY):
         (arrived,) = post.queue.receive(wait_seconds=1)
         post.intake.take(arrived)
@@ -83,12 +83,13 @@ def test_a_message_that_always_fails_is_buried_before_sqs_moves_its_secrets(post
     ids=["foreign topic", "other topic", "foreign stack", "foreign entry", "raw", "raw entry", "no JSON"],
 )
 def test_what_is_not_trusted_changes_nothing(post: Post, heard: Heard, untrusted: str) -> None:
-    assert post.intake.handle(post.arrive(untrusted)) == "untrusted"
+    arrived = post.arrive(untrusted)
+    assert post.intake.handle(arrived) == "untrusted"
     assert heard.events == []
     assert heard.malformed == []
     assert post.waiting() == []
     (note,) = post.buried()
-    assert json.loads(note)["bytes"] == len(untrusted)
+    assert json.loads(note)["bytes"] == len(arrived.body)
     assert SECRET not in note
     assert STACK_ID not in note
 
@@ -151,7 +152,7 @@ def test_a_message_over_pace_to_the_end_becomes_a_note(post: Post, heard: Heard)
     post.intake._paces = Paces(clock=lambda: 0.0)
     while post.intake._paces.allows(ACCOUNT):
         pass
-    post.queue.send(body("sns_resource_event.json"))
+    post.send(body("sns_resource_event.json"))
     for _ in range(LAST_TRY):
         (arrived,) = post.queue.receive(wait_seconds=1)
         outcome = post.intake.handle(arrived)
@@ -182,7 +183,7 @@ def test_a_running_intake_hears_at_once_and_stops_soon(post: Post, heard: Heard)
     listening.start()
     try:
         post.queue.send("not JSON")
-        post.queue.send(body("sns_stack_event.json"))
+        post.send(body("sns_stack_event.json"))
         deadline = time.monotonic() + 10
         while not heard.events and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -209,14 +210,14 @@ def rounds(post: Post, monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_round_that_ends_well_says_that_news_arrives(post: Post, heard: Heard, monkeypatch: Any) -> None:
-    post.queue.send(body("sns_stack_event.json"))
+    post.send(body("sns_stack_event.json"))
     assert rounds(post, monkeypatch)
     assert heard.events
 
 
 def test_news_that_cannot_be_handled_does_not_arrive(post: Post, heard: Heard, monkeypatch: Any) -> None:
     heard.failure = RuntimeError("always")
-    post.queue.send(body("sns_stack_event.json"))
+    post.send(body("sns_stack_event.json"))
     time.sleep(0.1)
     begun = time.monotonic()
     assert not [at for at in rounds(post, monkeypatch) if at - begun < 0.4]
