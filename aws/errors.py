@@ -107,6 +107,9 @@ class Unreachable(AWSError):
     """The call did not reach AWS, or its answer did not reach us."""
 
 
+PASSING = (Throttled, RateLimited, Unreachable, ExpiredCredentials, StackBusy)
+"""What passes by itself: the same call later may succeed."""
+
 _CLASSES: dict[str, type[AWSError]] = {
     "AccessDenied": AccessDenied,
     "AccessDeniedException": AccessDenied,
@@ -159,7 +162,7 @@ _VALIDATION_WORDS: tuple[tuple[re.Pattern[str], type[AWSError]], ...] = (
     # Not "S3 error: The specified key does not exist": a stack that is not found is asked for again.
     (re.compile(r"^Stack\b.* does not exist", re.I | re.S), StackNotFound),
     (re.compile(r"No updates are to be performed", re.I), NoUpdates),
-    (re.compile(r"_IN_PROGRESS state|is in \S*_IN_PROGRESS", re.I), StackBusy),
+    (re.compile(r"_IN_PROGRESS state|is in \S*_IN_PROGRESS|in status \S*_IN_PROGRESS", re.I), StackBusy),
 )
 
 

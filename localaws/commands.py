@@ -143,7 +143,6 @@ class Commands:
             if stack.protected:
                 raise ValidationError(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
             operation = self._delete_operation(request, stack)
-            self.remember(request, name, stack)
             if stack.status == "CREATE_IN_PROGRESS" and stack.operation:
                 stack.operation.then_delete = operation
                 stack.operation.cancelled = True
@@ -155,6 +154,7 @@ class Commands:
                     del self._store.change_sets[change_set.id]
             else:
                 self._begin(stack, operation, "DELETE_IN_PROGRESS")
+            self.remember(request, name, stack)  # a refused call uses up no token
         return {}
 
     def _delete_operation(self, request: Request, stack: Stack) -> Operation:

@@ -160,7 +160,7 @@ class Journal:
     def _try_to_save(self) -> None:
         try:
             self.save()
-        except (OSError, pickle.PicklingError, TypeError, RuntimeError):
+        except Exception:
             # A full disk, or something new in moto: say so each second rather than stop saving in silence.
             logger.exception("the state could not be saved")
             self._data_plane.changed.set()

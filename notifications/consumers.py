@@ -23,11 +23,11 @@ from people.models import Person
 logger = logging.getLogger(__name__)
 
 SIGNED_OUT = 4401
-FAILED = 1011
+FAILED = 4500  # an application may send 1000 and 3000 to 4999 only, else daphne fails in closing
 HAVE_AT_MOST = 2000
 NAME_AT_MOST = 200
 FRAME_AT_MOST = 256 * 1024
-CHECK_AGAIN_SECONDS = 60  # a lost word of a sign-out or a withdrawal is noticed at the next ping after it
+CHECK_AGAIN_SECONDS = 60  # a lost word of a sign-out or a withdrawal is noticed at the next ping or signal after it
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels' classes are untyped
@@ -136,9 +136,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels' c
         await self.send(text_data=json.dumps(frame, separators=(",", ":")))
 
     async def live_signals(self, message: dict[str, Any]) -> None:
-        """Pass signals on."""
+        """Pass signals on, to a page that never pings too only while its person may hear them."""
+        if not await self.may_stay():
+            return
         for signal in message["signals"]:
-            await self.tell(signal)
+            if signal["topic"] in self.topics:
+                await self.tell(signal)
 
     async def live_withdraw(self, message: dict[str, Any]) -> None:
         """End a subscription whose membership is gone."""

@@ -180,9 +180,9 @@ def _event(found: Mapping[str, Any], *, at: datetime) -> StackEvent:
 def _time(text: str, stack_id: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the first and the last day reach out of the calendar in other zones
         raise MalformedEvent("an odd time", _hint_id(stack_id)) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _hint(text: str) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 from django.conf import settings
+from django.core.cache import cache
 
 from aws import sqs
 from dynamodb_cache.collections import Snapshot
@@ -19,6 +20,8 @@ from projects.selftest import Line
 from projects.stacks import mirror
 
 logger = logging.getLogger(__name__)
+
+ASKED_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,13 @@ class Posture:
 
 
 def ask_when_due(project: Project, snapshot: Snapshot) -> None:
-    """Ask a worker to read the account when the last reading is old. Raises AWSError."""
+    """Ask a worker to read the account when the last reading is old, once in five minutes.
+
+    Raises AWSError, DynamoDBCacheError.
+    """
     found = Posture.of(snapshot)
-    if found is None or time.time() - found.checked_at > settings.STACKPORT_RECONCILE_SECONDS:
+    due = found is None or time.time() - found.checked_at > settings.STACKPORT_RECONCILE_SECONDS
+    if due and cache.add(f"posture-asked:{project.pk}", 1, timeout=ASKED_SECONDS):
         sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE).send(json.dumps({"posture": project.pk}))
 
 

@@ -11,12 +11,14 @@ from uuid import UUID
 from django.db.models.signals import post_delete
 from django.db.transaction import on_commit
 
+from aws import rates
+from aws.errors import RateLimited
 from notifications import push, signals, sources, topics
 from notifications.events import StackEvent
 from projects.actions import operations
 from projects.live_topic import ProjectTopic
 from projects.models import Membership, Operation, Project, State
-from projects.stacks import mirror, reading
+from projects.stacks import mirror, reading, rebuild
 from projects.stacks.status import parse
 
 logger = logging.getLogger(__name__)
@@ -61,7 +63,11 @@ def hear_stack(project: Project, event: StackEvent) -> None:
     mirror.keep_event(project, event)  # before the last word, so that who looks then sees it too
     if not settled:
         return
-    reading.refresh(project, event.stack_id, targets)
+    try:
+        with rates.without_waiting():  # the events of all projects wait behind this one
+            reading.refresh(project, event.stack_id, targets)
+    except RateLimited:
+        rebuild.read_later(project, [event.stack_id])
     for operation in running:
         operations.ring(operation.pk)
 

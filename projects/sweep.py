@@ -40,7 +40,7 @@ def once() -> None:
     ring_overdue()
     start_forgotten()
     count_dead_letters()
-    for project in Project.objects.filter(state=ProjectState.ACTIVE):
+    for project in Project.objects.exclude(state=ProjectState.ONBOARDING):  # a frozen one's pages are true as well
         try:
             read_silent(project)
             compare_when_due(project)

@@ -7,6 +7,7 @@ outcome is written only while that lease stands. A worker that dies leaves a lea
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from uuid import UUID
 
 from django.conf import settings
@@ -14,7 +15,8 @@ from django.db import transaction
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from aws.errors import AccessDenied, AWSError, ExpiredCredentials, RateLimited, StackBusy, Throttled, Unreachable
+from aws import rates
+from aws.errors import PASSING, AccessDenied, AWSError
 from dynamodb_cache.errors import DynamoDBCacheError
 from projects import live
 from projects.actions import operations
@@ -28,7 +30,6 @@ logger = logging.getLogger(__name__)
 WAIT_SECONDS = 20  # a stack that says nothing for so long is read again
 FAULTS_AT_MOST = 4
 FAULT_SECONDS = 5
-_PASSING = (Throttled, RateLimited, Unreachable, ExpiredCredentials, StackBusy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ def run_step(operation_id: UUID) -> None:
     held = claim(operation_id)
     if held is None:
         return
+    if _put_back(held):
+        return
     step, _new = OperationStep.objects.get_or_create(operation=held.operation, attempt=held.attempt, name=held.step)
     if step.ended_at is not None:  # come to again, since the base had moved
         OperationStep.objects.filter(pk=step.pk).update(started_at=timezone.now(), ended_at=None, failed=False)
@@ -84,6 +87,17 @@ def run_step(operation_id: UUID) -> None:
         advance(held, _outcome(held))
     except LostClaim as lost:
         logger.warning("step given up: %s", lost)
+
+
+def _put_back(held: Claim) -> bool:
+    """Let an operation wait again of which nothing was begun when staff froze its project; tell whether it does."""
+    operation = held.operation
+    begun = OperationStep.objects.filter(operation=operation, attempt=held.attempt).exclude(name="asked")
+    if not operation.project.why_frozen or begun.exists():
+        return False
+    held.save(state=State.WAITING, started_at=None, step_due_at=None, leased_until=None, version=operations.bumped())
+    live.announce_target(operation.project, operation.target)
+    return True
 
 
 def _outcome(held: Claim) -> Outcome:
@@ -121,8 +135,9 @@ def take(held: Claim) -> Outcome:
             buckets=accounts.buckets(project, actor=actor),
             save=held.save,
         )
-        return step(work)
-    except _PASSING as error:
+        with rates.without_waiting():  # else one project's turn would hold up a thread that others need
+            return step(work)
+    except PASSING as error:
         seconds = getattr(error, "retry_after", None) or 3
         return LookAgain(seconds, f"AWS asked to wait: {error.code}.")
     except DynamoDBCacheError as error:
@@ -143,15 +158,16 @@ def advance(held: Claim, outcome: Outcome) -> None:
     version = operations.bumped()
     match outcome:
         case Go(step=step):
-            held.save(step=step, step_due_at=now, leased_until=None, version=version)
-            _end_step(held, outcome.note, failed=outcome.failed)
+            with transaction.atomic():  # a step whose end was lost would look busy for ever
+                held.save(step=step, step_due_at=now, leased_until=None, version=version)
+                _end_step(held, outcome.note, failed=outcome.failed)
             operations.ring(operation.pk)
         case LookAgain(seconds=seconds):
             due_at = now + timedelta(seconds=max(seconds, 1) + 5)
             with transaction.atomic():  # a worker that lost its hold writes no note either
                 news = {"version": version} if _note_step(held, outcome.note) else {}
                 held.save(step_due_at=due_at, leased_until=None, **news)
-            operations.ring(operation.pk, delay_seconds=min(round(seconds * settings.STACKPORT_LOOK_AGAIN_SCALE), 900))
+            operations.ring(operation.pk, delay_seconds=min(ceil(seconds * settings.STACKPORT_LOOK_AGAIN_SCALE), 900))
             if not news:
                 return  # nothing that a page shows has changed
         case Wait():

@@ -6,6 +6,7 @@ from projects.stacks.changes import conflict_words, conflicts
 
 # Failed in one of these, a creation or change stands: only what comes from there on is done again.
 RESUMED_AT = {
+    (Action.CREATE, "build"): "build",  # it was sent, and nobody could look: CloudFormation went on by itself
     (Action.CREATE, "protect"): "protect",
     (Action.CREATE, "verify"): "protect",
     (Action.CHANGE, "verify"): "verify",

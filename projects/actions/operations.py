@@ -132,13 +132,10 @@ def start_waiting(project: Project, targets: Iterable[str]) -> None:
     In a frozen project nothing starts: what waits there goes on waiting until it is thawed.
     """
     for target in targets:
-        ready = (
-            Operation.objects.filter(project=project, target=target, state=State.WAITING)
-            .of_thawed_projects()
-            .exclude(depends_on__isnull=False, depends_on__state__in=(State.WAITING, State.RUNNING))
-            .order_by("created_at")
-            .first()
-        )
+        ready = _ready(project, target)
+        while ready is not None and ready.depends_on is not None and ready.depends_on.state != State.SUCCEEDED:
+            _give_up(ready, ready.depends_on)
+            ready = _ready(project, target)
         if ready is None:
             continue
         now = timezone.now()
@@ -156,6 +153,36 @@ def start_waiting(project: Project, targets: Iterable[str]) -> None:
             continue
         if started:
             transaction.on_commit(partial(ring, ready.pk))
+
+
+def _ready(project: Project, target: str) -> Operation | None:
+    """Return what has waited longest for a target and whose condition has settled."""
+    return (
+        Operation.objects.filter(project=project, target=target, state=State.WAITING)
+        .of_thawed_projects()
+        .exclude(depends_on__isnull=False, depends_on__state__in=(State.WAITING, State.RUNNING))
+        .select_related("depends_on")
+        .in_turn()
+        .first()
+    )
+
+
+def _give_up(operation: Operation, condition: Operation) -> None:
+    """End an operation whose condition did not succeed, and what in turn waited for it."""
+    Operation.objects.filter(pk=operation.pk, state=State.WAITING).update(
+        state=State.FAILED,
+        cause=f"It was to follow “{condition}”, which did not succeed, so it was not started.",
+        settled_at=timezone.now(),
+        version=bumped(_above_target(operation.project, operation.target)),
+    )
+    transaction.on_commit(partial(live.announce_target, operation.project, operation.target))
+    start_dependents(operation)
+
+
+def start_dependents(operation: Operation) -> None:
+    """Start what waited for an operation that has settled, or end it where that did not succeed."""
+    targets = operation.dependents.filter(state=State.WAITING).values_list("target", flat=True)
+    start_waiting(operation.project, list(targets))
 
 
 def operations_queue() -> sqs.Queue:
@@ -239,6 +266,7 @@ def cancel(operation: Operation, *, by: Person) -> Operation:
     )
     if not cancelled:
         raise NotCancellable("It has started already, so it can no longer be cancelled.")
+    start_dependents(operation)
     transaction.on_commit(partial(live.announce_target, operation.project, operation.target))
     operation.refresh_from_db()
     return operation

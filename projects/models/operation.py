@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
@@ -31,6 +32,7 @@ class State(models.TextChoices):
 
 
 OPEN_STATES = (State.WAITING, State.RUNNING)
+_ASKED_AT = Coalesce("retried_at", "created_at")
 
 
 class OperationQuerySet(models.QuerySet["Operation"]):
@@ -49,8 +51,12 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         turn = models.Case(
             models.When(state=State.RUNNING, then=0), models.When(state=State.WAITING, then=1), default=2
         )
-        asked = models.Case(models.When(state=State.WAITING, then=models.F("created_at")))
+        asked = models.Case(models.When(state=State.WAITING, then=_ASKED_AT))
         return self.order_by(turn, asked, "-version")
+
+    def in_turn(self) -> "OperationQuerySet":
+        """Order by when the present attempt was asked for: who tries again goes to the end of the queue."""
+        return self.order_by(_ASKED_AT)
 
     def of_thawed_projects(self) -> "OperationQuerySet":
         """Leave out those of projects that staff has frozen."""

@@ -48,11 +48,17 @@ def run(project_id: int) -> None:
     mine.finish_rebuild(begun, seen={found.stack_id for found in listed})
     mine.set_head(checked_at=time.time())
     stale = [found.stack_id for found in listed if _differs(project, found)]
-    queue = sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE)
     for start in range(0, len(stale), PIECE):
-        queue.send(json.dumps({"read": {"project": project.pk, "stacks": stale[start : start + PIECE]}}))
+        read_later(project, stale[start : start + PIECE])
     live.announce_project(project)
     logger.info("mirror compared: project=%s stacks=%d to read=%d", project.slug, len(listed), len(stale))
+
+
+def read_later(project: Project, stack_ids: list[str]) -> None:
+    """Ask a worker to read some stacks whole. Raises AWSError."""
+    sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE).send(
+        json.dumps({"read": {"project": project.pk, "stacks": stack_ids}})
+    )
 
 
 def _differs(project: Project, listed: StackSummary) -> bool:

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -54,13 +53,9 @@ def _before_it(operation: Operation) -> Operation | None:
     """Return the operation that this one waits for."""
     if operation.state != State.WAITING:
         return None
-    ahead = Operation.objects.filter(project=operation.project, target=operation.target).open()
-    return (
-        ahead.filter(Q(state=State.RUNNING) | Q(created_at__lt=operation.created_at))
-        .shown_first()
-        .with_people()
-        .first()
-    )
+    same_target = Operation.objects.filter(project=operation.project, target=operation.target)
+    first = same_target.open().shown_first().with_people().first()
+    return first if first is not None and first.pk != operation.pk else None
 
 
 @require_POST

@@ -213,7 +213,7 @@ async def test_a_failure_closes_in_order_and_leaves_no_group(page: Page, shelf: 
 
     shelf.in_snapshot = fail
     await page.say(type="subscribe", topic="shelf:1")
-    assert await page.closes() == 1011
+    assert await page.closes() == consumers.FAILED
     await page.disconnect()
     assert group("shelf:1") not in get_channel_layer().groups
 
@@ -321,6 +321,27 @@ async def test_a_withdrawal_that_got_lost_is_noticed(
     assert await page.hears() == {"type": "withdrawn", "topic": "shelf:1"}
     await page.hears_pong()
     assert group("shelf:1") not in get_channel_layer().groups
+
+
+async def test_a_page_that_never_pings_hears_nothing_of_what_it_may_not(
+    page: Page, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await page.subscribes()
+    shelf.may.clear()
+    monkeypatch.setattr(consumers, "CHECK_AGAIN_SECONDS", 0)
+    await sync_to_async(push.publish)("shelf:1", "a", version=7)
+    assert await page.hears() == {"type": "withdrawn", "topic": "shelf:1"}
+    assert await page.receive_nothing(timeout=0.5)
+
+
+async def test_a_page_of_an_ended_session_is_closed_by_the_next_signal(
+    page: Page, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await page.subscribes()
+    await client.session.aflush()
+    monkeypatch.setattr(consumers, "CHECK_AGAIN_SECONDS", 0)
+    await sync_to_async(push.publish)("shelf:1", "a", version=7)
+    assert await page.closes() == 4401
 
 
 async def test_a_page_is_told_how_long_ago_news_could_arrive(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,7 @@ def test_large_and_forged_bodies_take_no_time() -> None:
     assert time.perf_counter() - started < 2
 
 
-@pytest.mark.parametrize("at", ["", "yesterday", "2026-13-01T00:00:00Z"])
+@pytest.mark.parametrize("at", ["", "yesterday", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00+23:59"])
 def test_an_odd_time_is_malformed(at: str) -> None:
     with pytest.raises(MalformedEvent) as refusal:
         parse_event(text(Timestamp=at))

@@ -20,7 +20,7 @@ from projects.actions import buckets
 from projects.models import Operation, Project, State
 from projects.stacks import mirror
 from tests import portal_run
-from tests.notifications.bodies import body, text
+from tests.notifications.bodies import body, envelope, text
 from tests.projects.specs import asker, spec_for
 
 FUTURE = "2099-01-01T00:00:00.000Z"
@@ -132,6 +132,21 @@ def test_a_raw_delivery_is_refused(scene: Scene) -> None:
     before = scene.known()
     try:
         publish(scene.acme, told_of(scene.standing, "DELETE_COMPLETE"))
+    finally:
+        sns.set_subscription_attributes(**attribute, AttributeValue="false")
+    assert scene.known() == before
+
+
+def test_a_raw_delivery_in_the_shape_of_anothers_envelope_is_refused(scene: Scene) -> None:
+    sns = administrator(scene.acme, "sns")
+    subscriptions = sns.list_subscriptions_by_topic(TopicArn=scene.acme.account.topic_arn)["Subscriptions"]
+    (subscription,) = [row["SubscriptionArn"] for row in subscriptions]
+    attribute = {"SubscriptionArn": subscription, "AttributeName": "RawMessageDelivery"}
+    sns.set_subscription_attributes(**attribute, AttributeValue="true")
+    told = told_of(scene.running, "ROLLBACK_IN_PROGRESS")
+    before = scene.known()
+    try:
+        publish(scene.acme, envelope(told, topic=scene.harbour.account.topic_arn))
     finally:
         sns.set_subscription_attributes(**attribute, AttributeValue="false")
     assert scene.known() == before

@@ -4,15 +4,19 @@ A worker killed by SIGKILL leaves the claimed row and whatever its calls have do
 processes are killed in tests/browser/test_live_channel.py.
 """
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 from django.utils import timezone
 
 from aws import clients
+from aws.accounts import Role
 from people.models import Person
 from projects import live, worker
-from projects.actions import buckets, operations
+from projects.actions import buckets, operations, projects
 from projects.models import Action, Operation, Project, State
 from projects.stacks import accounts
 from projects.stacks.steps import STEPS
@@ -32,6 +36,8 @@ WAYS_BACK = {
     Action.CREATE: ("remove", "removing"),
     Action.DELETE: ("unmark", "unmarklook", "unmarkbuild"),
 }
+# What is done when AWS refuses the last step of a deletion.
+REFUSED = {Action.DELETE: ("protect",)}
 
 
 def ask(project: Project, person: Person, label: str, action: Action) -> Operation:
@@ -124,6 +130,98 @@ def test_a_worker_that_dies_while_a_mark_is_taken_back_is_replaced(
     assert s3.get_object(Bucket=operation.target_name, Key="invoice.pdf")["Body"].read() == b"content"
 
 
+@contextmanager
+def denied(project: Project, role: Role, action: str) -> Iterator[None]:
+    """The account's administrator takes a right from one of the portal's roles meanwhile."""
+    iam = clients.organisation_member(project.account_id, "iam", project.region)
+    named = {"RoleName": project.account.role_arn(role).rpartition("/")[2], "PolicyName": "denied-for-a-test"}
+    statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
+    iam.put_role_policy(**named, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(**named)
+
+
+def is_protected(operation: Operation) -> bool:
+    cloudformation = clients.organisation_member(operation.project.account_id, "cloudformation", "eu-west-1")
+    (stack,) = cloudformation.describe_stacks(StackName=operation.stack_id)["Stacks"]
+    return bool(stack["EnableTerminationProtection"])
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_refused_deletion_leaves_the_bucket_protected_and_unmarked(
+    acme: Project, ana: Person, label: str, dies: bool
+) -> None:
+    operation = ask(acme, ana, label, Action.DELETE)
+    reach(operation, "remove")
+    assert not is_protected(operation)
+    with denied(acme, Role.DEPLOY, "cloudformation:DeleteStack"):
+        reach(operation, "protect")
+        if dies:
+            assert die_at_every_call(operation) > 0
+        portal_run.settle(operation, sweeping=True)
+
+    assert operation.state == State.FAILED
+    assert "AWS refused DeleteStack" in operation.cause
+    assert is_protected(operation)
+    found = live.find_bucket(acme, operation.target_name)
+    assert found is not None
+    assert not found.deleting
+    assert portal_run.settle(operations.retry(operation, by=ana)).state == State.SUCCEEDED
+
+
+def test_a_creation_that_could_not_be_looked_at_goes_on_with_its_stack(acme: Project, ana: Person, label: str) -> None:
+    operation = ask(acme, ana, label, Action.CREATE)
+    reach(operation, "build")
+    with denied(acme, Role.READ, "cloudformation:DescribeStacks"):
+        worker.run_step(operation.pk)
+    operation.refresh_from_db()
+    assert operation.state == State.FAILED
+    stood = operation.stack_id
+
+    again = portal_run.settle(operations.retry(operation, by=ana))
+
+    assert again.state == State.SUCCEEDED, again.cause
+    assert again.stack_id == stood
+    assert is_protected(again)
+
+
+def test_an_end_that_was_not_written_whole_is_written_again(
+    acme: Project, ana: Person, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = ask(acme, ana, label, Action.CREATE)
+    with monkeypatch.context() as patched:
+
+        def die(*_: object, **__: object) -> None:
+            raise Killed
+
+        patched.setattr(worker, "_end_step", die)
+        with pytest.raises(Killed):
+            worker.run_step(operation.pk)
+    lease_runs_out(operation)
+
+    portal_run.settle(operation, sweeping=True)
+
+    assert operation.state == State.SUCCEEDED, operation.cause
+    assert not operation.steps.filter(ended_at=None).exists()
+
+
+def test_what_was_not_begun_waits_when_staff_freezes_the_project(acme: Project, ana: Person, label: str) -> None:
+    operation = ask(acme, ana, label, Action.CREATE)
+    operation.refresh_from_db()
+    assert operation.state == State.RUNNING
+    projects.freeze(acme, reason="audit")
+    try:
+        while portal_run.ring_one():
+            pass
+        operation.refresh_from_db()
+        assert (operation.state, operation.stack_name) == (State.WAITING, "")
+    finally:
+        projects.thaw(acme)
+    assert portal_run.settle(operation).state == State.SUCCEEDED
+
+
 @pytest.mark.parametrize(
     ("action", "asking", "waiting"),
     [
@@ -191,7 +289,8 @@ def test_every_step_has_words_and_every_way_is_known() -> None:
 
     for action, steps in STEPS.items():
         assert set(steps) <= set(WORDS)
-        assert {*WAYS[Action(action)], *WAYS_BACK.get(Action(action), ())} == set(steps)
+        named = {*WAYS[Action(action)], *WAYS_BACK.get(Action(action), ()), *REFUSED.get(Action(action), ())}
+        assert named == set(steps)
 
 
 def test_what_waits_is_started_when_the_start_was_lost(acme: Project, ana: Person, label: str) -> None:
@@ -222,3 +321,53 @@ def test_a_dependent_operation_waits_for_its_condition(acme: Project, ana: Perso
 
     assert portal_run.settle(first).state == State.SUCCEEDED
     assert portal_run.settle(second).state == State.SUCCEEDED
+
+
+def waiting_for(condition: Operation, person: Person, label: str) -> Operation:
+    spec = spec_for(condition.project, person, label)
+    asked = operations.Request(
+        action=Action.CREATE,
+        target=live.bucket_item(spec.name),
+        author=person,
+        request_key=asker(person).request_key,
+        after=spec.to_document(),
+        depends_on=condition,
+    )
+    return operations.request(condition.project, asked)
+
+
+def test_what_follows_a_change_that_did_not_succeed_is_not_started(acme: Project, ana: Person, label: str) -> None:
+    first = ask(acme, ana, label, Action.CREATE)
+    Operation.objects.filter(pk=first.pk).update(state=State.WAITING, step="", started_at=None)
+    second = waiting_for(first, ana, f"{label}-two")
+    third = waiting_for(second, ana, f"{label}-three")
+
+    operations.cancel(first, by=ana)
+
+    for operation in (second, third):
+        operation.refresh_from_db()
+        assert operation.state == State.FAILED
+        assert "which did not succeed, so it was not started" in operation.cause
+
+
+def test_what_is_tried_again_goes_to_the_end_of_the_queue(acme: Project, ana: Person, label: str) -> None:
+    first = ask(acme, ana, label, Action.CHANGE)
+    spec = spec_for(acme, ana, label)
+    stack = live.find_bucket(acme, spec.name)
+    assert stack is not None
+    running, waiting = (
+        buckets.change(acme, spec, replace(spec, versions_days=days), stack.fingerprint, by=asker(ana))
+        for days in (7, 365)
+    )
+    Operation.objects.filter(pk=first.pk).update(state=State.FAILED, step="verify")
+    Operation.objects.filter(pk=running.pk).update(state=State.RUNNING, step="compare")
+    first.refresh_from_db()
+
+    again = operations.retry(first, by=ana)
+    assert again.state == State.WAITING
+    Operation.objects.filter(pk=running.pk).update(state=State.CANCELLED)
+    operations.start_waiting(acme, [again.target])
+
+    waiting.refresh_from_db()
+    again.refresh_from_db()
+    assert (waiting.state, again.state) == (State.RUNNING, State.WAITING)

@@ -4,7 +4,7 @@ What is retained is deleted in two moves (DESIGN P3): a change set sets Deletion
 bucket's Metadata (the policy alone would be "no updates"), then DeleteStack. A stop in between flips it back.
 """
 
-from aws.errors import BucketNotFound, StackNotFound
+from aws.errors import PASSING, AWSError, BucketNotFound, StackNotFound
 from aws.s3 import Contents
 from projects.stacks.naming import Kind
 from projects.stacks.status import StackStatus, parse
@@ -129,8 +129,20 @@ def unprotect(work: Work) -> Outcome:
 
 
 def remove(work: Work) -> Outcome:
-    """Delete the stack."""
-    return remove_stack(work, "removing")
+    """Delete the stack; when AWS refuses, the bucket is protected again and loses its mark."""
+    try:
+        return remove_stack(work, "removing")
+    except PASSING:
+        raise
+    except AWSError as refusal:
+        work.save(cause=f"{refusal.words} The bucket stays as it was.")
+        return Go("protect", failed=True)
+
+
+def protect(work: Work) -> Outcome:
+    """Put termination protection on again, then take the mark back."""
+    work.stacks.set_termination_protection(work.operation.stack_id, on=True)
+    return Go("unmark")
 
 
 def removing(work: Work) -> Outcome:
@@ -159,6 +171,7 @@ STEPS: dict[str, Step] = {
     "unprotect": unprotect,
     "remove": remove,
     "removing": removing,
+    "protect": protect,
     "unmark": unmark,
     "unmarklook": unmark_look,
     "unmarkbuild": unmark_build,
