@@ -70,6 +70,8 @@ WORDS = [
     ("No updates are to be performed.", errors.NoUpdates),
     ("Stack:arn:aws:x is in UPDATE_IN_PROGRESS state and can not be updated.", errors.StackBusy),
     ("Stack:arn:aws:x is in DELETE_IN_PROGRESS state", errors.StackBusy),
+    ("Stack [acme] cannot be deleted while in status UPDATE_IN_PROGRESS", errors.StackBusy),
+    ("Stack [acme] cannot be deleted while TerminationProtection is enabled", errors.InvalidTemplate),
     ("Stack:arn:aws:x is in ROLLBACK_COMPLETE state and can not be updated.", errors.InvalidTemplate),
     ("Template format error: unsupported structure.", errors.InvalidTemplate),
 ]

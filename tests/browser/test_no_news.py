@@ -71,6 +71,36 @@ def test_a_page_that_cannot_be_told_does_not_say_live(
     assert ana.evaluate("window.__same") is True
 
 
+def test_a_form_that_aws_keeps_waiting_says_so_and_is_answered_once(
+    sign_in: Callable[..., Page], product: Launcher
+) -> None:
+    ana = sign_in("ana")
+    label = f"slow-{secrets.token_hex(3)}"
+    ana.goto("/projects/acme-invoices/new-bucket/")
+    ana.fill("#id_label", label)
+    ana.fill("#id_purpose", "Sent while nothing answers")
+    sending = ana.locator("[data-sending]")
+    expect(sending).to_be_hidden()
+    # Nothing can be looked up in a page that is being left, so it notes what it said itself.
+    ana.evaluate(
+        """() => {
+            const place = document.querySelector("[data-sending]");
+            const note = () => sessionStorage.setItem("said", place.checkVisibility() ? place.textContent : "");
+            new MutationObserver(note).observe(place, { childList: true });
+        }"""
+    )
+    with stopped(product):
+        ana.evaluate("document.querySelector('#send').click()")
+        time.sleep(5)
+
+    ana.wait_for_url(re.compile("/operations/"), timeout=60_000)
+    assert "not answered yet" in ana.evaluate("sessionStorage.getItem('said')")
+    expect(sending).to_be_hidden()
+    expect(ana.locator("#operation")).to_have_attribute("data-state", "succeeded", timeout=90_000)
+    ana.goto(BUCKETS)
+    expect(ana.get_by_role("link", name=label, exact=True)).to_have_count(1)
+
+
 def test_what_nobody_could_tell_is_shown_in_the_end(sign_in: Callable[..., Page], product: Launcher) -> None:
     ana, ben = sign_in("ana"), sign_in("ben")
     label = f"mute-{secrets.token_hex(3)}"

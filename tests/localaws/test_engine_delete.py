@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.localaws.engine_bench import Bench, bucket
+from tests.localaws.engine_bench import Bench, bucket, template
 
 pytest_plugins = ["tests.localaws.engine_fixtures"]
 
@@ -126,6 +126,17 @@ def test_a_token_does_not_delete_the_next_stack_of_the_name(bench: Bench) -> Non
     second = bench.made("s", {"T": TOPIC})["StackId"]
     bench.cloudformation.delete_stack(StackName="s", ClientRequestToken="bye")
     assert bench.settled(second)["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_a_refused_deletion_uses_up_no_token(bench: Bench) -> None:
+    bench.engine.pace_seconds = 0.3
+    stack_id = bench.made("s", {"T": TOPIC})["StackId"]
+    more = template({"T": TOPIC, "B": bucket("b-two")})
+    bench.cloudformation.update_stack(StackName="s", TemplateBody=more)
+    with pytest.raises(ClientError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"):
+        bench.cloudformation.delete_stack(StackName=stack_id, ClientRequestToken="bye")
+    bench.settled(stack_id)
+    assert deleted(bench, stack_id, ClientRequestToken="bye") == "DELETE_COMPLETE"
 
 
 def test_a_delete_stops_a_create(bench: Bench) -> None:
