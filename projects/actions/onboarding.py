@@ -23,7 +23,7 @@ from projects import queues
 from projects.errors import OnboardingFailed, ProjectNotReady
 from projects.models import Project, ProjectState
 from projects.selftest import Line, run
-from projects.stacks import baseline
+from projects.stacks import accounts, baseline
 from projects.stacks.status import StackStatus, parse
 from projects.stacks.templates import Template, body
 
@@ -80,7 +80,7 @@ def lay_baseline(project: Project) -> None:
         administrator.create_with_parameters(
             BASELINE_STACK,
             body(baseline_template()),
-            token=f"baseline-{project.external_id}",
+            token=f"baseline-{project.pk}-{project.account_id}",
             parameters=parameters,
         )
     else:
@@ -99,6 +99,7 @@ def lay_baseline(project: Project) -> None:
             if event.status.endswith("_FAILED")
         ]
         raise OnboardingFailed(f"The baseline stack ended {status}: {(reasons or ['no reason given'])[-1]}")
+    accounts.forget_baselines()
 
 
 def baseline_template() -> Template:

@@ -51,5 +51,5 @@ def baseline(project: Project) -> BaselineOutputs:
 
 
 def forget_baselines() -> None:
-    """Drop what was read of baselines: after one was laid anew, and between tests."""
+    """Drop what this process read of baselines, once one was laid anew. Others keep theirs for up to ten minutes."""
     _baselines.clear()

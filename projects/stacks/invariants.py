@@ -106,10 +106,7 @@ def _rules(bucket: Properties) -> list[dict[str, Any]]:
 
 
 def _for_all(rule: Mapping[str, Any]) -> bool:
-    return (
-        rule["Status"] == "Enabled"
-        and not {"Prefix", "TagFilters", "ObjectSizeGreaterThan", "ObjectSizeLessThan"} & rule.keys()
-    )
+    return rule["Status"] == "Enabled" and not _FILTERS & rule.keys()
 
 
 def _regional_name(bucket: Properties) -> bool:

@@ -61,11 +61,6 @@ class StackStatus(StrEnum):
         return self in _FAILED
 
     @property
-    def deletable(self) -> bool:
-        """Whether the stack may be deleted now."""
-        return self.settled and not self.gone
-
-    @property
     def deletable_only(self) -> bool:
         """Whether nothing but deleting is possible."""
         return self in _DELETABLE_ONLY

@@ -71,6 +71,7 @@ def _parameters(*, literal_portal: bool) -> dict[str, Any]:
     return {
         "ExternalId": {
             "Type": "String",
+            "NoEcho": True,
             "AllowedPattern": "[0-9a-f]{32,64}",
             "Description": "The secret word of this project, made by the portal. Never use one twice.",
         },

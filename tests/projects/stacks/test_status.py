@@ -20,7 +20,7 @@ def test_an_unknown_status_is_in_progress_and_offers_nothing() -> None:
     assert status is StackStatus.UNKNOWN
     assert status.running
     assert status.tone == "busy"
-    assert not any([status.settled, status.editable, status.deletable, status.deletable_only, status.gone])
+    assert not any([status.settled, status.editable, status.deletable_only, status.gone])
 
 
 @pytest.mark.parametrize("status", StackStatus)
@@ -28,7 +28,7 @@ def test_each_status_has_words_and_a_coherent_meaning(status: StackStatus) -> No
     assert status.words
     assert status.settled != status.running
     assert not (status.editable and (status.running or status.failed or status.gone))
-    assert not (status.deletable_only and not status.deletable)
+    assert not (status.deletable_only and (status.running or status.gone))
     assert not (status.deletable_only and status.editable)
     assert status.tone in {"ready", "busy", "failed", "gone"}
     assert parse(status.value) is status
