@@ -83,6 +83,15 @@ def fit_for_production(**_: Any) -> list[CheckMessage]:
         found.append(
             Error("STACKPORT_DEBUG is on.", hint="Unset it: error pages would show the code.", id="stackport.E006")
         )
+    found += [
+        Error(
+            f"STACKPORT_ORIGINS: {origin} is plain http to another machine.",
+            hint="Use https: passwords and sessions would cross a network in the clear.",
+            id="stackport.E010",
+        )
+        for origin in settings.STACKPORT_ORIGINS
+        if not origin.startswith("https://") and not is_loopback(origin)
+    ]
     return found
 
 

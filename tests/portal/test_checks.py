@@ -30,8 +30,10 @@ def production(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fit installation; each test spoils one thing."""
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = KEY, []
     settings.DEMO = settings.DEBUG = False
-    for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+    settings.STACKPORT_ORIGINS = ["https://portal.example.com"]
+    for name in [name for name in os.environ if name.startswith(("AWS_ENDPOINT_URL", "AWS_IGNORE_"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
 
 
 def test_a_fit_installation_passes() -> None:
@@ -53,6 +55,21 @@ def test_an_unfit_setting_is_refused_when_serving(settings: Any, spoilt: dict[st
     for name, value in spoilt.items():
         setattr(settings, name, value)
     assert found() == {error}
+    assert found(deploy=False) == set()
+
+
+@pytest.mark.parametrize(
+    ("origins", "errors"),
+    [
+        (["http://portal.example.com"], {"E010"}),
+        (["http://127.0.0.1:8000", "http://10.1.2.3:8000"], {"E010"}),
+        (["http://127.0.0.1:8000", "http://localhost", "http://[::1]:8000"], set()),
+        (["https://portal.example.com", "https://10.1.2.3"], set()),
+    ],
+)
+def test_sessions_do_not_cross_a_network_in_the_clear(settings: Any, origins: list[str], errors: set[str]) -> None:
+    settings.STACKPORT_ORIGINS = origins
+    assert found() == errors
     assert found(deploy=False) == set()
 
 
@@ -149,6 +166,10 @@ SERVING = (("serve", "web ready"), ("work", "worker ready"))
         ({"STACKPORT_SECRET_KEY": ""}, "STACKPORT_SECRET_KEY is not set.\n\tHINT: Set it to 50 random characters."),
         ({"STACKPORT_SECRET_KEY": "changeme"}, "STACKPORT_SECRET_KEY is too short or too plain."),
         ({"STACKPORT_DEBUG": "yes"}, "STACKPORT_DEBUG is on.\n\tHINT: Unset it"),
+        (
+            {"STACKPORT_ORIGINS": "http://portal.example.com"},
+            "http://portal.example.com is plain http to another machine.",
+        ),
         ({"AWS_ENDPOINT_URL": "http://10.0.0.1:4566"}, "AWS_ENDPOINT_URL is plain http to another machine."),
         ({"STACKPORT_FAULT_CONTROL": "http://127.0.0.1:1"}, "STACKPORT_FAULT_CONTROL is for game days"),
     ],
