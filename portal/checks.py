@@ -4,7 +4,6 @@
 `check --deploy` as well. STACKPORT_FAULT_CONTROL is refused by `portal/settings.py`, before any command.
 """
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,8 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
+from aws import endpoints
+from aws.errors import AWSError
 from people.demo import PEOPLE
 from people.models import Person
 from portal.environment import is_loopback
@@ -22,13 +23,16 @@ FEWEST_SIGNS = 10  # different ones in a key: "changeme" fifty letters long has 
 
 
 @register(Tags.security)
-def demo_stays_at_home(**_: Any) -> list[CheckMessage]:
-    """Demo people exist only with AWS on this machine (S11)."""
-    # boto3 reads one address for all services, and one for each.
-    endpoints = {name: url for name, url in os.environ.items() if name.startswith("AWS_ENDPOINT_URL") and url}
-    away = sorted(name for name, url in endpoints.items() if not is_loopback(url))
+def aws_is_where_it_should_be(**_: Any) -> list[CheckMessage]:
+    """Demo people exist only with AWS on this machine, and nothing for AWS crosses a network in the clear (S11)."""
+    try:
+        addresses = endpoints.by_service()
+    except AWSError as error:
+        hint = "Mend the AWS_ variables, or the file that AWS_CONFIG_FILE names."
+        return [Error(f"boto3 cannot use its configuration: {error.message}", hint=hint, id="stackport.E011")]
+    away = sorted({url for url in addresses.values() if not is_loopback(url)})
     found: list[CheckMessage] = []
-    if settings.DEMO and (away or "AWS_ENDPOINT_URL" not in endpoints):
+    if settings.DEMO and away:
         found.append(
             Error(
                 "STACKPORT_DEMO is on, but AWS is not on this machine.",
@@ -38,12 +42,12 @@ def demo_stays_at_home(**_: Any) -> list[CheckMessage]:
         )
     found += [
         Error(
-            f"{name} is plain http to another machine.",
-            hint="Use https, or leave it out to reach AWS itself.",
+            f"AWS at {url} is plain http to another machine.",
+            hint="Use https, or leave AWS_ENDPOINT_URL and endpoint_url out to reach AWS itself.",
             id="stackport.E002",
         )
-        for name in away
-        if not endpoints[name].lower().startswith("https://")
+        for url in away
+        if not url.lower().startswith("https://")
     ]
     return found
 

@@ -99,13 +99,42 @@ def test_a_demo_needs_all_of_aws_on_this_machine(
     assert found(deploy=False) == errors
 
 
+def test_a_demo_that_ignores_its_endpoints_is_refused(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.DEMO = True
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert found(deploy=False) == {"E001"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "errors"),
+    [
+        ("endpoint_url = http://10.1.2.3:4566", {"E002"}),
+        ("endpoint_url = http://127.0.0.1:4566", set()),
+        ("services = away\n[services away]\nsqs =\n  endpoint_url = http://10.1.2.3:4566", {"E002"}),
+        ("region = eu-west-1", set()),
+    ],
+)
+def test_the_files_of_boto3_count_like_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str, errors: set[str]
+) -> None:
+    (tmp_path / "config").write_text(f"[default]\n{lines}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert found(deploy=False) == errors
+
+
+def test_a_configuration_that_boto3_cannot_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nowhere")
+    assert found(deploy=False) == {"E011"}
+
+
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"])
 @pytest.mark.parametrize(
     ("url", "errors"),
     [
         ("http://aws.example.com", {"E002"}),
         ("HTTP://10.0.0.1:4566", {"E002"}),
-        ("aws.example.com", {"E002"}),
+        ("aws.example.com", {"E011"}),
         ("https://aws.example.com", set()),
         ("http://127.0.0.1:4566", set()),
     ],
@@ -170,7 +199,7 @@ SERVING = (("serve", "web ready"), ("work", "worker ready"))
             {"STACKPORT_ORIGINS": "http://portal.example.com"},
             "http://portal.example.com is plain http to another machine.",
         ),
-        ({"AWS_ENDPOINT_URL": "http://10.0.0.1:4566"}, "AWS_ENDPOINT_URL is plain http to another machine."),
+        ({"AWS_ENDPOINT_URL": "http://10.0.0.1:4566"}, "http://10.0.0.1:4566 is plain http to another machine."),
         ({"STACKPORT_FAULT_CONTROL": "http://127.0.0.1:1"}, "STACKPORT_FAULT_CONTROL is for game days"),
     ],
 )
