@@ -155,6 +155,12 @@ def is_origin(value: str) -> bool:
     return has_host and whole and parts.scheme in {"http", "https"}
 
 
+def host_of(origin: str) -> str:
+    """Return an origin's host as Django compares it: without port, an IPv6 address in brackets."""
+    host = urlsplit(origin).hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
 def is_loopback(url: str) -> bool:
     """Tell whether a URL points at this machine."""
     return (urlsplit(url).hostname or "") in LOOPBACK

@@ -37,7 +37,7 @@ if not SECRET_KEY:
 # -- Where it is reached ------------------------------------------------------------------------------------------
 # STACKPORT_ORIGINS: full origins, the exact list for pages and sockets.
 STACKPORT_ORIGINS = env.origins("STACKPORT_ORIGINS", ["http://127.0.0.1:8000", "http://localhost:8000"])
-ALLOWED_HOSTS = sorted({origin.split("//")[1].rsplit(":", 1)[0] for origin in STACKPORT_ORIGINS})
+ALLOWED_HOSTS = sorted({env.host_of(origin) for origin in STACKPORT_ORIGINS})
 CSRF_TRUSTED_ORIGINS = STACKPORT_ORIGINS
 # Links in mails begin with the first origin, never with what a request claims as its Host (S19).
 PUBLIC_BASE_URL = STACKPORT_ORIGINS[0]

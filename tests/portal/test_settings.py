@@ -82,6 +82,7 @@ def found() -> dict[str, Any]:
     """The settings of several installations."""
     kinds = {"bare": {}, "https": HTTPS, "demo": {"STACKPORT_DEMO": "yes", "STACKPORT_FAULT_CONTROL": "on"}}
     kinds["proxy"] = HTTPS | {"STACKPORT_BEHIND_PROXY": "yes", "STACKPORT_SSL_REDIRECT": "no"}
+    kinds["six"] = {"STACKPORT_ORIGINS": "https://[::1],https://[2001:db8::7]:8443,https://portal.example.com:8443"}
     kinds["mail"] = HTTPS | {
         "STACKPORT_MAIL_URL": "smtp+tls://portal:p%40ss@mail.example.com",
         "STACKPORT_MAIL_FROM": "Stackport <portal@example.com>",
@@ -115,6 +116,10 @@ def test_https_switches_on_all_that_needs_it(found: dict[str, Any]) -> None:
     assert int(secure["SECURE_HSTS_SECONDS"]) >= 31_536_000
     assert "wss://portal.example.com" in secure["CONTENT_SECURITY_POLICY"]
     assert secure["ALLOWED_HOSTS"] == "['portal.example.com']"
+
+
+def test_hosts_are_those_of_the_origins(found: dict[str, Any]) -> None:
+    assert found["six"]["ALLOWED_HOSTS"] == "['[2001:db8::7]', '[::1]', 'portal.example.com']"
 
 
 def test_a_proxys_word_counts_only_when_there_is_one(found: dict[str, Any]) -> None:
