@@ -1,14 +1,19 @@
-"""`/healthz`: the process answers. `/readyz`: it can do its work. Neither says anything a stranger could use."""
+"""`/healthz`: the process answers. `/readyz`: it can do its work. Neither says anything a stranger could use.
+
+A load balancer asks each machine by its address, without TLS: both answer whatever Host a request names.
+"""
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.core.cache import cache
 from django.db import Error as DatabaseFault
 from django.db import connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import resolve
 
 from aws.errors import AWSError
 from dynamodb_cache.errors import DynamoDBCacheError
@@ -16,7 +21,7 @@ from projects.actions.operations import operations_queue
 
 logger = logging.getLogger(__name__)
 
-
+ADDRESSES = ("/healthz", "/readyz")
 KEPT_SECONDS = 5  # strangers may ask as often as they like: each answer costs a call of DynamoDB and of SQS
 
 
@@ -32,8 +37,21 @@ class _Kept:
 _kept = _Kept()
 
 
+class Probes:
+    """Middleware: answers both before the Host is looked at, and before any session is."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info in ADDRESSES:
+            answer: HttpResponse = resolve(request.path_info).func(request)
+            return answer
+        return self._get_response(request)
+
+
 def alive(_request: HttpRequest) -> JsonResponse:
-    """Answer from the process alone. What restarts processes should ask without a cookie: a session is looked up."""
+    """Answer from the process alone."""
     return JsonResponse({"status": "ok"})
 
 

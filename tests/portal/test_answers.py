@@ -46,7 +46,7 @@ ASKED: dict[str, Callable[[Visitors, str], Any]] = {
     "a redirect to the slash": lambda who, at: who.manager.get(at),
     "a refused form": lambda who, at: who.manager.post(f"{at}/new-bucket/", {"label": "x"}),
     "a damaged request": lambda who, _: who.nobody.get("/suspicious/"),
-    "a foreign host": lambda who, _: who.nobody.get("/healthz", headers={"host": "evil.example.com"}),
+    "a foreign host": lambda who, _: who.nobody.get("/accounts/login/", headers={"host": "evil.example.com"}),
     "a right that is missing": lambda who, at: who.viewer.get(f"{at}/new-bucket/"),
     "a form from elsewhere": lambda who, _: who.checked.post("/accounts/login/", {"login": "x", "password": "y"}),
     "no such page": lambda who, _: who.manager.get("/nowhere/"),
@@ -227,6 +227,6 @@ def test_every_page_knows_its_installation(local_aws: LocalAWS, manager: Person)
 def test_https_asks_browsers_to_stay_with_it(settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_HSTS_SECONDS, settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = 31_536_000, True
-    plain = Client().get("/healthz")
-    assert (plain.status_code, plain["Location"]) == (301, "https://testserver/healthz")
+    plain = Client().get("/accounts/login/")
+    assert (plain.status_code, plain["Location"]) == (301, "https://testserver/accounts/login/")
     assert Client().get("/healthz", secure=True)["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"

@@ -139,3 +139,22 @@ def test_while_aws_hangs_one_thread_waits_and_the_others_answer() -> None:
     assert ready() == (200, ALL_WELL)
     with health._kept.lock:  # as the one that waits holds it
         assert ready() == (200, ALL_WELL)
+
+
+def test_a_load_balancer_asks_by_address_and_without_tls(settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.ALLOWED_HOSTS = ["portal.example.com"]
+    for path in ("/healthz", "/readyz"):
+        answer = Client().get(path, headers={"host": "10.1.2.3:8000"})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json"), path
+        assert answer.headers["X-Frame-Options"] == "DENY"
+    for path in ("/healthz/x", "/accounts/login/", "/"):
+        assert Client().get(path, headers={"host": "10.1.2.3:8000"}).status_code == 400, path
+        assert Client().get(path, headers={"host": "portal.example.com"}).status_code == 301, path
+
+
+def test_a_cookie_costs_no_look_for_its_session(django_assert_num_queries: Any) -> None:
+    browser = Client()
+    browser.cookies["session"] = "k" * 32
+    with django_assert_num_queries(0):
+        assert browser.get("/healthz").status_code == 200
