@@ -65,6 +65,14 @@ def number(name: str, default: float, *, least: float = 0) -> float:
     return value
 
 
+def count(name: str, default: int) -> int:
+    """Return a whole number, 0 or more."""
+    value = text(name, str(default))
+    if not (value.isascii() and value.isdigit()):
+        raise ImproperlyConfigured(f"{name} must be a whole number, 0 or more.")
+    return int(value)
+
+
 def port(name: str, default: int) -> int:
     """Return a port that a program can listen on."""
     value = text(name, str(default))

@@ -43,6 +43,10 @@ CSRF_TRUSTED_ORIGINS = STACKPORT_ORIGINS
 PUBLIC_BASE_URL = STACKPORT_ORIGINS[0]
 # STACKPORT_STAFF_CONTACT: whom people ask who cannot sign in, such as an address or an extension.
 STAFF_CONTACT = env.text("STACKPORT_STAFF_CONTACT", "the staff of this portal")
+# STACKPORT_PROXIES: how many proxies in front add to X-Forwarded-For; the address that the first of them saw is the
+# client's, for the limits on signing in and for the log. With 0 that header is not believed. Too many is as bad as too
+# few: then whoever asks names their own address.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.count("STACKPORT_PROXIES", 0)
 ROOT_URLCONF = "portal.urls"
 ASGI_APPLICATION = "portal.asgi.application"
 _SECURE = all(origin.startswith("https://") for origin in STACKPORT_ORIGINS)
@@ -278,6 +282,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = _SECURE
 SECURE_HSTS_PRELOAD = _SECURE
 SECURE_SSL_REDIRECT = _SECURE and env.flag("STACKPORT_SSL_REDIRECT", default=True)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # portal/health.py
+# STACKPORT_BEHIND_PROXY: whether a proxy's X-Forwarded-Proto says if a request came over https.
 if env.flag("STACKPORT_BEHIND_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
@@ -292,6 +297,7 @@ USE_TZ = True
 LOG_LEVEL = env.text(
     "STACKPORT_LOG_LEVEL", "INFO", pattern="DEBUG|INFO|WARNING|ERROR", hint="DEBUG, INFO, WARNING or ERROR."
 )
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # it believes any X-Forwarded-For; portal/logs.py binds the address
 LOGGING = logs.configuration(LOG_LEVEL, for_a_person=DEMO)
 
 if not DEMO and os.environ.get("STACKPORT_FAULT_CONTROL"):

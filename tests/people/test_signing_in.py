@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth import SESSION_KEY
@@ -129,3 +130,12 @@ def test_a_new_password_must_be_long_and_not_common(client: Client, ana: Person)
     client.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": new, "password2": new})
     ana.refresh_from_db()
     assert ana.check_password(new)
+
+
+def test_behind_a_proxy_one_guesser_does_not_lock_out_the_others(client: Client, ana: Person, settings: Any) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    guesser = Client(headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.5"})
+    answers = [sign_in(guesser, f"nobody{number}@example.com") for number in range(31)]
+    assert answers[-1].status_code == 429
+    other = Client(headers={"X-Forwarded-For": "203.0.113.9"})
+    assert sign_in(other, ana.email).status_code == 302

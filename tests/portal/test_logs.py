@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,3 +50,30 @@ def test_other_addresses_are_logged_whole(lines: io.StringIO) -> None:
     Client().get("/accounts/login/?q=whole")
     assert "GET /accounts/login/?q=whole" in lines.getvalue()
     assert django_settings.LOGGING["root"]["handlers"] == ["console"]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "logged"),
+    [
+        (0, "203.0.113.5", "127.0.0.1"),
+        (1, "203.0.113.5", "203.0.113.5"),
+        (1, "198.51.100.1, 203.0.113.5", "203.0.113.5"),
+        (2, "198.51.100.1, 203.0.113.5, 10.0.0.1", "203.0.113.5"),
+        (1, "2001:db8::7", "2001:db8::7"),
+    ],
+)
+def test_the_address_logged_is_the_one_that_limits_count(
+    lines: io.StringIO, settings: Any, proxies: int, forwarded: str, logged: str
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
+    answers = [Client().get("/accounts/login/", headers={"X-Forwarded-For": forwarded})]
+    assert [answer.status_code for answer in answers] == [200]
+    found = re.findall(r"""\bip"?[=:] ?"?([\da-f.:]+)""", lines.getvalue())
+    assert set(found) == {logged}
+
+
+@pytest.mark.parametrize("forwarded", ["203.0.113.5", "", "nonsense, nonsense"])
+def test_an_address_that_cannot_be_known_stops_no_page(lines: io.StringIO, settings: Any, forwarded: str) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
+    assert Client().get("/accounts/login/", headers={"X-Forwarded-For": forwarded}).status_code == 200
+    assert "203.0.113.5" not in lines.getvalue()

@@ -30,6 +30,7 @@ ODD = {
     "STACKPORT_DEMO": ("maybe", "STACKPORT_DEMO must be yes or no."),
     "STACKPORT_DEBUG": ("2", "STACKPORT_DEBUG must be yes or no."),
     "STACKPORT_BEHIND_PROXY": ("nginx", "STACKPORT_BEHIND_PROXY must be yes or no."),
+    "STACKPORT_PROXIES": ("1.5", "STACKPORT_PROXIES must be a whole number, 0 or more."),
     "STACKPORT_TIME_ZONE": (
         "Mars",
         "STACKPORT_TIME_ZONE must be a time zone such as Europe/Berlin; 'Mars' is not one.",
@@ -81,7 +82,7 @@ def test_an_odd_value_stops_the_start_with_words(refusals: dict[str, Any], name:
 def found() -> dict[str, Any]:
     """The settings of several installations."""
     kinds = {"bare": {}, "https": HTTPS, "demo": {"STACKPORT_DEMO": "yes", "STACKPORT_FAULT_CONTROL": "on"}}
-    kinds["proxy"] = HTTPS | {"STACKPORT_BEHIND_PROXY": "yes", "STACKPORT_SSL_REDIRECT": "no"}
+    kinds["proxy"] = HTTPS | {"STACKPORT_BEHIND_PROXY": "yes", "STACKPORT_SSL_REDIRECT": "no", "STACKPORT_PROXIES": "2"}
     kinds["six"] = {"STACKPORT_ORIGINS": "https://[::1],https://[2001:db8::7]:8443,https://portal.example.com:8443"}
     kinds["mail"] = HTTPS | {
         "STACKPORT_MAIL_URL": "smtp+tls://portal:p%40ss@mail.example.com",
@@ -126,6 +127,7 @@ def test_a_proxys_word_counts_only_when_there_is_one(found: dict[str, Any]) -> N
     assert found["proxy"]["SECURE_PROXY_SSL_HEADER"] == "('HTTP_X_FORWARDED_PROTO', 'https')"
     assert found["proxy"]["SECURE_SSL_REDIRECT"] == "False"
     assert "SECURE_PROXY_SSL_HEADER" not in found["https"]
+    assert (found["proxy"]["ALLAUTH_TRUSTED_PROXY_COUNT"], found["https"]["ALLAUTH_TRUSTED_PROXY_COUNT"]) == ("2", "0")
 
 
 def test_mail_is_off_until_a_server_is_named(found: dict[str, Any]) -> None:
