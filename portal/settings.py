@@ -169,7 +169,8 @@ CACHES = {
         "KEY_PREFIX": "portal",
         "OPTIONS": {"SERIALIZER": "json", **_PATIENCE},
     },
-    # Every session stands in the relational database too: without the cache it is read from there.
+    # Every session stands in the relational database too: without the cache it is read from there. A copy that could not
+    # be deleted at a sign-out dies within minutes (people/sessions.py).
     "sessions": {
         "BACKEND": "dynamodb_cache.DynamoDBCache",
         "LOCATION": STACKPORT_CACHE_TABLE,
@@ -179,7 +180,7 @@ CACHES = {
 }
 DYNAMODB_CACHE_COLLECTIONS = [STACKPORT_MIRROR_TABLE]
 SESSION_CACHE_ALIAS = "sessions"
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "people.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _SECURE
 SESSION_COOKIE_NAME = "__Host-session" if _SECURE else "session"
