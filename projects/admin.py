@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -29,6 +30,11 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets = MappingProxyType(
             {name: forms.Select(attrs={"aria-label": name.capitalize()}) for name in ("person", "role")}
         )
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        # Of one that stands only the role changes: somebody else's is a membership of its own.
+        self.fields["person"].disabled = self.instance.pk is not None
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -91,11 +97,11 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 self.log_change(request, project, done)
                 self.message_user(request, f"{project}: {done}", messages.SUCCESS)
 
-    @admin.action(description="Compare the mirror with CloudFormation now")
+    @admin.action(description="Compare the mirror with CloudFormation now", permissions=["change"])
     def resync(self, request: HttpRequest, queryset: QuerySet[Project]) -> None:
-        """Ask a worker to compare each project's mirror."""
+        """Ask a worker to compare each project's mirror, at most every half minute."""
         for project in queryset:
-            rebuild.ask(project, at_once=True)
+            rebuild.ask(project)
         self.message_user(request, "A worker compares them now; pages follow by themselves.", messages.SUCCESS)
 
 
@@ -108,6 +114,9 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ["person__email", "person__name", "project__name"]
     list_select_related = ["person", "project"]
     actions = ["delete_selected"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
+        return ("person", "project") if obj else ()
 
 
 @admin.register(Operation)

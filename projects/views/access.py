@@ -48,7 +48,7 @@ def changing_page(view: View) -> View:
     def with_right(request: HttpRequest, project: Project, **named: Any) -> HttpResponse:
         if not person_of(request).has_perm("projects.change_bucket", project):
             raise PermissionDenied(
-                f"Viewers may look at {project.name}, but not change it. An owner can give you the right."
+                f"Viewers may look at {project.name}, but not change it. Staff can change your role."
             )
         return view(request, project, **named)
 

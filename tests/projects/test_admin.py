@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.test import Client
 
@@ -195,6 +197,54 @@ def test_every_time_has_its_zone(sam: Client, failed: Operation) -> None:
 def test_resync_asks_a_worker(sam: Client, project: Project) -> None:
     assert "A worker compares them now" in act(sam, PROJECTS, "resync", project)
     assert Membership.objects.filter(project=project).count() == 0
+
+
+def test_resync_needs_the_right_to_change(project: Project) -> None:
+    cache.delete(f"rebuild-asked:{project.pk}")
+    before = asked()
+    act(staff_with("view_project"), PROJECTS, "resync", project)
+    assert asked() == before
+    act(staff_with("view_project", "change_project"), PROJECTS, "resync", project)
+    assert asked() == before + 1
+
+
+def test_resync_asks_once_in_a_while(sam: Client, project: Project) -> None:
+    cache.delete(f"rebuild-asked:{project.pk}")
+    before = asked()
+    for _ in range(3):
+        act(sam, PROJECTS, "resync", project)
+    assert asked() == before + 1
+
+
+def asked() -> int:
+    """Return how many bells wait for workers."""
+    return sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE).waiting()
+
+
+# -- memberships -------------------------------------------------------------------------------------------------------
+
+
+def test_a_membership_stays_with_its_person_and_project(sam: Client, project: Project, manager: Person) -> None:
+    membership = Membership.objects.get(person=manager, project=project)
+    other, elsewhere = PersonFactory(), ProjectFactory()
+    sent = {"person": str(other.pk), "project": str(elsewhere.pk), "role": "viewer"}
+    assert sam.post(f"/admin/projects/membership/{membership.pk}/change/", sent).status_code == 302
+    membership.refresh_from_db()
+    assert (membership.person, membership.project, membership.role) == (manager, project, "viewer")
+
+    row = {"id": str(membership.pk), "project": str(project.pk), "person": str(other.pk), "role": "owner"}
+    sent = {"name": project.name, "memberships-TOTAL_FORMS": "1", "memberships-INITIAL_FORMS": "1"}
+    sent |= {f"memberships-0-{name}": value for name, value in row.items()}
+    assert sam.post(f"{PROJECTS}{project.pk}/change/", sent).status_code == 302
+    membership.refresh_from_db()
+    assert (membership.person, membership.role) == (manager, "owner")
+
+
+def test_a_new_membership_names_both(sam: Client, project: Project) -> None:
+    person = PersonFactory()
+    sent = {"person": str(person.pk), "project": str(project.pk), "role": "viewer"}
+    assert sam.post("/admin/projects/membership/add/", sent).status_code == 302
+    assert Membership.objects.get(person=person).project == project
 
 
 # -- dead letters ------------------------------------------------------------------------------------------------------
