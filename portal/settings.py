@@ -170,7 +170,7 @@ CACHES = {
         "OPTIONS": {"SERIALIZER": "json", **_PATIENCE},
     },
     # Every session stands in the relational database too: without the cache it is read from there. A copy that could not
-    # be deleted at a sign-out dies within minutes (people/sessions.py).
+    # be deleted at a sign-out dies within minutes (people/cached_db.py).
     "sessions": {
         "BACKEND": "dynamodb_cache.DynamoDBCache",
         "LOCATION": STACKPORT_CACHE_TABLE,
@@ -180,7 +180,7 @@ CACHES = {
 }
 DYNAMODB_CACHE_COLLECTIONS = [STACKPORT_MIRROR_TABLE]
 SESSION_CACHE_ALIAS = "sessions"
-SESSION_ENGINE = "people.sessions"
+SESSION_ENGINE = "people.cached_db"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _SECURE
 SESSION_COOKIE_NAME = "__Host-session" if _SECURE else "session"

@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from dynamodb_cache import client as cache_client
+from people.cached_db import KEPT_SECONDS, SessionStore
 from people.models import Person
-from people.sessions import KEPT_SECONDS, SessionStore
 from portal.launcher import free_port
 from tests.calls import counted
 
