@@ -1,8 +1,8 @@
 """Read typed settings from the environment; a missing or odd value stops the start and says how to mend it.
 
-A name that is set but empty counts as left out. Every name the portal reads stands in `portal/settings.py`;
-docs/settings are its comments. django-environ is not used: it takes a value that begins with $, as a random key may,
-for the name of another variable.
+A name that is set but empty counts as left out. Every name the portal reads stands in `portal/settings.py`, with what it
+means; PORT and STACKPORT_PACE, which only the demo reads, in `manage.py demo`. django-environ is not used: it takes a
+value that begins with $, as a random key may, for the name of another variable.
 """
 
 import math
