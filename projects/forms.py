@@ -37,9 +37,9 @@ class KeyedForm(forms.Form):
             raise forms.ValidationError(HIDDEN_WORDS)
         return reason
 
-    def renew(self, **hidden: str) -> None:
-        """Let the form as it is shown again be sent as a new one; `hidden` fields get new values too."""
-        self.data = {**self.data.dict(), "request_key": new_request_key(), **hidden}  # type: ignore[attr-defined]
+    def renew(self, **values: Any) -> None:
+        """Let the form as it is shown again be sent as a new one; the fields of `values` show them from now on."""
+        self.data = {**self.data.dict(), "request_key": new_request_key(), **values}  # type: ignore[attr-defined]
 
 
 class BucketForm(KeyedForm):

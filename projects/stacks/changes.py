@@ -1,6 +1,7 @@
 """Changes in words, and the judgement of a change set before it is executed (DESIGN P3)."""
 
 from collections.abc import Iterable
+from dataclasses import fields, replace
 from typing import Any, Protocol
 
 from projects.stacks.naming import Kind
@@ -51,6 +52,24 @@ def in_words(before: BucketSpec, after: BucketSpec) -> list[str]:
     if before.versions_days != after.versions_days:
         lines.append(f"Old versions are kept {after.versions_days} days instead of {before.versions_days}")
     return lines + _tags_in_words(dict(before.tags), dict(after.tags))
+
+
+def rebased(before: BucketSpec, asked: BucketSpec, now: BucketSpec) -> BucketSpec:
+    """Return `now` with what was changed from `before` to `asked`; of tags, only the keys that were."""
+    differing = {
+        one.name: getattr(asked, one.name)
+        for one in fields(BucketSpec)
+        if getattr(asked, one.name) != getattr(before, one.name)
+    }
+    if "tags" in differing:
+        differing["tags"] = _tags_rebased(dict(before.tags), dict(asked.tags), dict(now.tags))
+    return replace(now, **differing)
+
+
+def _tags_rebased(before: dict[str, str], asked: dict[str, str], now: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    removed = before.keys() - asked.keys()
+    changed = {key: value for key, value in asked.items() if before.get(key) != value}
+    return tuple(({key: value for key, value in now.items() if key not in removed} | changed).items())
 
 
 def conflicts(before: dict[str, Any], asked: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from projects.errors import FormUsed, NameTaken, ProjectError
 from projects.forms import BucketForm, DeleteForm, KeyedForm, new_request_key
 from projects.models import Action, Operation, Project, ProjectState, State
 from projects.stacks import mirror, rebuild
-from projects.stacks.changes import conflict_words, conflicts, in_words
+from projects.stacks.changes import conflict_words, conflicts, in_words, rebased
 from projects.stacks.naming import bucket_name
 from projects.stacks.spec import BucketSpec
 from projects.stacks.templates import indented
@@ -103,7 +103,7 @@ def bucket_create(request: HttpRequest, project: Project) -> HttpResponse:
     again = _failed(project, Action.CREATE, request.GET.get("again", ""))
     initial = {"owner": person_of(request).email, "request_key": new_request_key()}
     if again is not None:
-        initial |= BucketForm.initial_of(again)
+        initial |= BucketForm.initial_of(BucketSpec.from_document(again.after))
     form = BucketForm(request.POST or None, project=project, initial=initial)
     if form.is_valid():
         try:
@@ -144,8 +144,7 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
     if standing is None or bucket.stack is None:
         raise Http404
     again = _failed(project, Action.CHANGE, request.GET.get("again", ""))
-    shown = again if again is not None and again.name == standing.name else standing
-    initial = {**BucketForm.initial_of(shown), "request_key": new_request_key()}
+    initial = {**BucketForm.initial_of(_shown(again, standing)), "request_key": new_request_key()}
     initial |= {"base": bucket.stack.fingerprint, "before": standing.to_document()}
     form = BucketForm(request.POST or None, project=project, standing=standing, initial=initial)
     context = _standing(project, bucket, "edit")
@@ -154,8 +153,9 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
         context["changes"] = in_words(before, asked)
         context["moved"] = in_words(before, standing)
         if fought_over := conflicts(before.to_document(), asked.to_document(), standing.to_document()):
-            # Sent like this it could only fail: the form starts over from what stands, with everything typed.
-            form.renew(base=bucket.stack.fingerprint, before=json.dumps(standing.to_document()))
+            # Sent like this it could only fail: the form starts over from what stands, with what was changed in it.
+            shown = BucketForm.initial_of(rebased(before, asked, standing))
+            form.renew(**shown, base=bucket.stack.fingerprint, before=json.dumps(standing.to_document()))
             form.add_error(None, conflict_words(fought_over, standing) + " Send it again if you want yours instead.")
         elif "confirmed" in request.POST:
             try:
@@ -240,11 +240,20 @@ def _asker(request: HttpRequest, form: KeyedForm) -> Asker:
     return Asker(person_of(request), form.cleaned_data["request_key"], form.cleaned_data["reason"])
 
 
-def _failed(project: Project, action: Action, operation_id: str) -> BucketSpec | None:
-    """Return what was typed for an operation that failed, to begin again from."""
+def _failed(project: Project, action: Action, operation_id: str) -> Operation | None:
+    """Return an operation that failed, to begin again from what was typed for it."""
     found = Operation.id_of_token(operation_id)
-    operation = Operation.objects.filter(pk=found, project=project, action=action).first() if found else None
-    return BucketSpec.from_document(operation.after) if operation and operation.after else None
+    if found is None:
+        return None
+    return Operation.objects.filter(pk=found, project=project, action=action, after__isnull=False).first()
+
+
+def _shown(again: Operation | None, standing: BucketSpec) -> BucketSpec:
+    """Return what a form that begins again shows: what a failed change would have changed of what stands now."""
+    if again is None or again.target_name != standing.name:
+        return standing
+    before = BucketSpec.from_document(again.before) if again.before else standing
+    return rebased(before, BucketSpec.from_document(again.after), standing)
 
 
 def _form_page(request: HttpRequest, template: str, form: KeyedForm, context: dict[str, Any]) -> HttpResponse:

@@ -119,6 +119,20 @@ def test_a_field_that_two_people_changed_comes_back_with_everything_typed(
     assert Operation.objects.get().after["purpose"] == "Mine"
 
 
+@pytest.mark.parametrize("page", ["form", "confirmation"])
+def test_sent_again_after_a_conflict_it_changes_only_what_this_person_changed(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack, page: str
+) -> None:
+    stale = based_on(bucket, purpose="As it was", versions_days=7, tags=[["department", "it"], ["mine", "1"]])
+    sent = typed(ana, purpose="Mine", retention="1-year", versions_days="7", tags="department = it", **stale)
+
+    refused = browser.post(edit(acme, bucket), sent | ({"confirmed": "yes"} if page == "confirmation" else {}))
+
+    assert "(purpose, tags)" in errors_of(refused)
+    browser.post(edit(acme, bucket), {**held(refused), "confirmed": "yes"})
+    assert Operation.objects.get().after == bucket.spec.to_document() | {"purpose": "Mine"}
+
+
 def test_a_field_that_only_others_changed_is_told_and_kept(
     acme: Project, ana: Person, browser: Client, bucket: MirroredStack
 ) -> None:
@@ -143,6 +157,22 @@ def test_a_failed_change_opens_its_form_with_everything_typed(
 
     assert f"{edit(acme, bucket)}?again={operation.pk}" in page
     assert held(form)["purpose"] == "Typed before it failed"
+
+
+def test_a_failed_change_opens_its_form_upon_what_others_did_since(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    sent = typed(ana, purpose="Mine", retention="1-year", tags="mine = 1\ndepartment = finance", reason="ticket 4711")
+    browser.post(edit(acme, bucket), sent | {"confirmed": "yes"} | based_on(bucket))
+    Operation.objects.update(state=State.FAILED)
+    tags = (("department", "sales"), ("theirs", "2"))
+    moved = mirrored.spec(acme, bucket.spec.label, owner=ana.email, versions_days=365, tags=tags)
+    mirrored.fill(acme, [mirrored.stack(acme, moved)], moment="2026-11-23T12:00:00.000Z")
+
+    form = held(browser.get(f"{edit(acme, bucket)}?again={Operation.objects.get().pk}"))
+
+    assert (form["purpose"], form["versions_days"]) == ("Mine", 365)
+    assert form["tags"].splitlines() == ["department = sales", "theirs = 2", "mine = 1"]
 
 
 def test_a_change_that_can_only_fail_is_not_tried_again(

@@ -2,7 +2,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from projects.stacks.changes import FIELD_WORDS, UnsafeChange, expected_changes, in_words, judge
+from projects.stacks.changes import FIELD_WORDS, UnsafeChange, expected_changes, in_words, judge, rebased
 from projects.stacks.naming import Kind
 from projects.stacks.spec import Retention
 from projects.stacks.templates.examples import example
@@ -44,6 +44,17 @@ def test_each_changed_field_has_a_sentence() -> None:
         "Tag cost: “2” instead of “1”",
         "Tag old removed",
     ]
+
+
+def test_what_one_person_changed_is_put_upon_what_another_left() -> None:
+    before = replace(PLAIN, tags=(("cost", "1"), ("old", "x"), ("both", "1")))
+    asked = replace(before, purpose="Mine", tags=(("cost", "2"), ("both", "mine"), ("new", "y")))
+    now = replace(before, versions_days=365, tags=(("theirs", "z"), ("cost", "1"), ("old", "x"), ("both", "theirs")))
+
+    assert rebased(before, asked, now) == replace(
+        now, purpose="Mine", tags=(("theirs", "z"), ("cost", "2"), ("both", "mine"), ("new", "y"))
+    )
+    assert rebased(before, before, now) == now
 
 
 def test_every_field_has_a_word() -> None:
