@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import fields, replace
+from math import inf
 from typing import Any, Protocol
 
 from projects.stacks.naming import Kind
@@ -70,6 +71,25 @@ def _tags_rebased(before: dict[str, str], asked: dict[str, str], now: dict[str, 
     removed = before.keys() - asked.keys()
     changed = {key: value for key, value in asked.items() if before.get(key) != value}
     return tuple(({key: value for key, value in now.items() if key not in removed} | changed).items())
+
+
+def losses(before: BucketSpec, after: BucketSpec) -> list[str]:
+    """Return what S3 deletes because of a change, a sentence each: what is kept less long than before.
+
+    The bucket is versioned, so an object whose time is over becomes an old version first.
+    """
+    lines = []
+    if after.retention.days is not None and (before.retention.days or inf) > after.retention.days:
+        lines.append(
+            f"Files older than {after.retention.value.replace('-', ' ')} will be deleted soon after this change, "
+            f"and for good {after.versions_days} days later."
+        )
+    if after.versions_days < before.versions_days:
+        lines.append(
+            f"Files overwritten or deleted more than {after.versions_days} days ago will be deleted for good, "
+            "soon after this change."
+        )
+    return lines
 
 
 def conflicts(before: dict[str, Any], asked: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from projects.errors import FormUsed, NameTaken, ProjectError
 from projects.forms import BucketForm, DeleteForm, KeyedForm, new_request_key
 from projects.models import Action, Operation, Project, ProjectState, State
 from projects.stacks import mirror, rebuild
-from projects.stacks.changes import conflict_words, conflicts, in_words, rebased
+from projects.stacks.changes import conflict_words, conflicts, in_words, losses, rebased
 from projects.stacks.naming import bucket_name
 from projects.stacks.spec import BucketSpec
 from projects.stacks.templates import indented
@@ -165,7 +165,9 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
             except ProjectError as refusal:
                 _refuse(form, refusal)
         elif context["changes"]:
-            return render(request, "projects/bucket_confirm.html", {**context, "form": form, "form_of": "confirm"})
+            lost = losses(standing, rebased(before, asked, standing))
+            context |= {"form": form, "form_of": "shorten" if lost else "confirm", "losses": lost}
+            return render(request, "projects/bucket_confirm.html", context)
         else:
             form.add_error(None, "Nothing is different from what stands now.")
     return _form_page(request, "projects/bucket_edit.html", form, context)
@@ -221,7 +223,10 @@ def _around_form(request: HttpRequest, project: Project, name: str, bucket: Buck
 
 
 def _standing(project: Project, bucket: Bucket, form_of: str) -> dict[str, Any]:
-    """Return what a form of a bucket shows around itself: `form_of` is "edit", "confirm" or "delete"."""
+    """Return what a form of a bucket shows around itself.
+
+    `form_of` is "edit", "confirm", "shorten" (to confirm a change that deletes files) or "delete".
+    """
     running = bucket.running
     going = running is not None and running.action == Action.DELETE
     # What takes no change may still be deleted, unless it stands no more, or soon.

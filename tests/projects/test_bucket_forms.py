@@ -144,6 +144,35 @@ def test_a_field_that_only_others_changed_is_told_and_kept(
     assert "Old versions are kept 90 days instead of 7" in asked.content.decode()
 
 
+def test_the_confirmation_warns_of_what_will_be_deleted_and_names_the_bucket(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    sent = typed(ana, retention="7-days", versions_days="30", **based_on(bucket))
+
+    words = browser.post(edit(acme, bucket), sent).content.decode()
+
+    assert "Files older than 7 days will be deleted soon after this change, and for good 30 days later." in words
+    assert "Files overwritten or deleted more than 30 days ago will be deleted for good" in words
+    assert 'class="btn btn-danger" id="send"' in words
+    assert "no file in it is removed" not in words
+    assert words.count(f"What will change in {bucket.spec.label}") == 2  # title and heading
+    fragment = browser.get(edit(acme, bucket), {"form": "shorten"}, headers={"HX-Request": "true"}).content.decode()
+    assert 'class="btn btn-danger" id="send" type="submit">Change the bucket' in fragment
+
+
+def test_the_confirmation_reassures_where_nothing_is_deleted(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    # Somebody else shortened it since: that is no doing of this change.
+    stale = based_on(bucket, retention="keep")
+
+    words = browser.post(edit(acme, bucket), typed(ana, purpose="Mine", **stale)).content.decode()
+
+    assert "The bucket itself is not replaced, and no file in it is removed." in words
+    assert 'class="btn btn-primary" id="send"' in words
+    assert "alert-danger" not in words
+
+
 def test_a_failed_change_opens_its_form_with_everything_typed(
     acme: Project, ana: Person, browser: Client, bucket: MirroredStack
 ) -> None:

@@ -2,7 +2,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from projects.stacks.changes import FIELD_WORDS, UnsafeChange, expected_changes, in_words, judge, rebased
+from projects.stacks.changes import FIELD_WORDS, UnsafeChange, expected_changes, in_words, judge, losses, rebased
 from projects.stacks.naming import Kind
 from projects.stacks.spec import Retention
 from projects.stacks.templates.examples import example
@@ -55,6 +55,24 @@ def test_what_one_person_changed_is_put_upon_what_another_left() -> None:
         now, purpose="Mine", tags=(("theirs", "z"), ("cost", "2"), ("both", "mine"), ("new", "y"))
     )
     assert rebased(before, before, now) == now
+
+
+def test_what_is_kept_shorter_is_named_as_a_loss() -> None:
+    month = replace(PLAIN, retention=Retention.DAYS_30, versions_days=90)
+    objects = "Files older than 7 days will be deleted soon after this change, and for good 90 days later."
+    versions = "Files overwritten or deleted more than 7 days ago will be deleted for good, soon after this change."
+
+    assert losses(month, replace(month, retention=Retention.DAYS_7)) == [objects]
+    assert losses(replace(month, retention=Retention.KEEP), replace(month, retention=Retention.DAYS_7)) == [objects]
+    assert losses(month, replace(month, versions_days=7)) == [versions]
+
+
+def test_what_is_kept_as_long_or_longer_is_no_loss() -> None:
+    month = replace(PLAIN, retention=Retention.DAYS_30, versions_days=90)
+
+    assert losses(month, replace(month, purpose="Orders")) == []
+    assert losses(month, replace(month, retention=Retention.YEAR_1, versions_days=365)) == []
+    assert losses(month, replace(month, retention=Retention.KEEP)) == []
 
 
 def test_every_field_has_a_word() -> None:
