@@ -101,11 +101,12 @@ def conflicts(before: dict[str, Any], asked: dict[str, Any], now: dict[str, Any]
     ]
 
 
-def conflict_words(fields: list[str], now: BucketSpec) -> str:
-    """Return for the person who changed them last what became of such fields."""
+def conflict_words(fields: list[str], now: BucketSpec, *, stored: bool = False) -> str:
+    """Return for the person who changed them last what became of such fields; `stored` words are read later."""
     words = ", ".join(FIELD_WORDS.get(name, name) for name in fields)
     return (
-        f"Somebody else changed the same thing meanwhile ({words}), so nothing was overwritten. How it stands now: "
+        f"Somebody else changed the same thing meanwhile ({words}), so nothing was overwritten. "
+        f"How it {'stood then' if stored else 'stands now'}: "
         f"{'; '.join(_stands(name, now) for name in fields)}."
     )
 

@@ -177,6 +177,7 @@ def test_two_edits_of_one_field_end_in_words(acme: Project, ana: Person, ben: Pe
 
     assert second.state == State.FAILED
     assert "purpose" in second.cause
+    assert "How it stood then: purpose “Ana's purpose”" in second.cause  # read later, on a page that stays
     assert second.after is not None
     assert second.after["purpose"] == "Ben's purpose"
     assert standing(acme, bucket).purpose == "Ana's purpose"

@@ -46,7 +46,8 @@ def compare(work: Work) -> Outcome:
     asked = work.spec_document()
     # Both to one field is for people to settle.
     if fought_over := conflicts(operation.before, asked, now):
-        return Failed(conflict_words(fought_over, parsed.spec) + " Open the form again if you want yours instead.")
+        words = conflict_words(fought_over, parsed.spec, stored=True)
+        return Failed(f"{words} Open the form again if you want yours instead.")
     wanted = BucketSpec.from_document(merge(operation.before, asked, now))
     wanted = replace(wanted, name=parsed.spec.name, label=parsed.spec.label)
     template = render(Kind.BUCKET, wanted, parsed.context)
