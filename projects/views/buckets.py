@@ -103,7 +103,7 @@ def bucket_create(request: HttpRequest, project: Project) -> HttpResponse:
     again = _failed(project, Action.CREATE, request.GET.get("again", ""))
     initial = {"owner": person_of(request).email, "request_key": new_request_key()}
     if again is not None:
-        initial |= BucketForm.initial_of(BucketSpec.from_document(again.after))
+        initial |= BucketForm.initial_of(BucketSpec.from_document(again.after)) | {"reason": again.reason}
     form = BucketForm(request.POST or None, project=project, initial=initial)
     if form.is_valid():
         try:
@@ -144,7 +144,7 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
     if standing is None or bucket.stack is None:
         raise Http404
     again = _failed(project, Action.CHANGE, request.GET.get("again", ""))
-    initial = {**BucketForm.initial_of(_shown(again, standing)), "request_key": new_request_key()}
+    initial = {**_begun(again, standing), "request_key": new_request_key()}
     initial |= {"base": bucket.stack.fingerprint, "before": standing.to_document()}
     form = BucketForm(request.POST or None, project=project, standing=standing, initial=initial)
     context = _standing(project, bucket, "edit")
@@ -253,12 +253,13 @@ def _failed(project: Project, action: Action, operation_id: str) -> Operation | 
     return Operation.objects.filter(pk=found, project=project, action=action, after__isnull=False).first()
 
 
-def _shown(again: Operation | None, standing: BucketSpec) -> BucketSpec:
-    """Return what a form that begins again shows: what a failed change would have changed of what stands now."""
+def _begun(again: Operation | None, standing: BucketSpec) -> dict[str, Any]:
+    """Return what a form begins with: what stands now, and in it what a failed change would have changed."""
     if again is None or again.target_name != standing.name:
-        return standing
+        return BucketForm.initial_of(standing)
     before = BucketSpec.from_document(again.before) if again.before else standing
-    return rebased(before, BucketSpec.from_document(again.after), standing)
+    shown = rebased(before, BucketSpec.from_document(again.after), standing)
+    return {**BucketForm.initial_of(shown), "reason": again.reason}
 
 
 def _form_page(request: HttpRequest, template: str, form: KeyedForm, context: dict[str, Any]) -> HttpResponse:

@@ -11,7 +11,7 @@ from django.test import Client
 from people.models import Person
 from projects.actions import buckets
 from projects.models import Operation, Project, ProjectState, State
-from projects.stacks import mirror
+from projects.stacks import causes, mirror
 from projects.stacks.mirror import MirroredStack
 from projects.stacks.status import StackStatus
 from tests.projects import mirrored
@@ -112,6 +112,7 @@ def test_a_field_that_two_people_changed_comes_back_with_everything_typed(
     refused = browser.post(edit(acme, bucket), typed(ana, purpose="Mine", **stale))
 
     assert "Somebody else changed the same thing meanwhile (purpose)" in errors_of(refused)
+    assert "How it stands now: purpose" in errors_of(refused)
     again = held(refused)
     assert again["purpose"] == "Mine"
     assert json.loads(again["before"])["purpose"] == bucket.spec.purpose  # it starts over from what stands
@@ -202,6 +203,25 @@ def test_a_failed_change_opens_its_form_upon_what_others_did_since(
 
     assert (form["purpose"], form["versions_days"]) == ("Mine", 365)
     assert form["tags"].splitlines() == ["department = sales", "theirs = 2", "mine = 1"]
+    assert form["reason"] == "ticket 4711"
+
+
+@pytest.mark.parametrize(
+    ("reason", "primary", "other"), [("acme already exists", "form", "retry"), ("Throttling", "retry", "form")]
+)
+def test_a_taken_name_leads_to_the_form_and_other_failures_to_another_try(
+    acme: Project, ana: Person, browser: Client, label: str, reason: str, primary: str, other: str
+) -> None:
+    browser.post(new_bucket(acme), typed(ana, label=label, reason="ticket 4711"))
+    Operation.objects.update(state=State.FAILED, cause=causes.in_words(reason))
+    operation = Operation.objects.get()
+
+    words = browser.get(operation.get_absolute_url()).content.decode()
+    form = held(browser.get(f"{new_bucket(acme)}?again={operation.pk}"))
+
+    assert f'class="btn btn-primary" id="{primary}"' in words
+    assert f'class="btn" id="{other}"' in words
+    assert (form["label"], form["reason"]) == (label, "ticket 4711")
 
 
 def test_a_change_that_can_only_fail_is_not_tried_again(
