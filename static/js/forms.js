@@ -1,9 +1,10 @@
-/* Forms lose nothing. Who leaves a form and comes back finds what was typed, in this tab alone, until it is closed or
-   signed out in it; pages themselves are kept by no browser. A form that waits for a sign-in in another tab is sent with
-   the CSRF token of that sign-in. No other form is: it would be sent as somebody else than its page shows. */
+/* Forms lose nothing. Who leaves a form and comes back finds what was typed, in this tab alone, until it is sent, closed
+   or signed out in it; pages themselves are kept by no browser. A form that waits for a sign-in in another tab is sent
+   with the CSRF token of that sign-in. No other form is: it would be sent as somebody else than its page shows. */
 (() => {
   "use strict";
   const KEY = "typed:" + window.location.pathname + window.location.search;
+  const SENT = "sent"; // the key of the form that was sent last
   const TYPED = "main form[method=post] :is(input, select, textarea)[name]:not([type=hidden], [type=password], [type=file])";
 
   const kept = (use) => {
@@ -13,34 +14,78 @@
       return null; // storage may be switched off
     }
   };
+  const draft = () => kept((storage) => JSON.parse(storage.getItem(KEY)));
+  const base = () => document.querySelector("main form[method=post] [name=base]")?.value || "";
+
+  const say = (form, role, classes, words) => {
+    const note = document.createElement("div");
+    note.setAttribute("role", role);
+    note.className = classes;
+    if (role === "status") (form.querySelector(".card-body") || form).prepend(note);
+    else form.append(note); // its buttons stand last
+    note.textContent = words;
+    return note;
+  };
+
+  let refusal = null;
+  const refuseOffline = (event) => {
+    refusal?.remove();
+    refusal = null;
+    if (navigator.onLine !== false || !event.target.matches("main form[method=post]")) return;
+    event.preventDefault();
+    const words = "You are offline: nothing was sent. Send it again when the connection is back.";
+    refusal = say(event.target, "alert", "alert alert-danger m-3 text-start", words);
+  };
 
   document.addEventListener("submit", (event) => {
+    refuseOffline(event);
+    if (event.defaultPrevented) return;
     const field = event.target.querySelector("[data-waits] [name=csrfmiddlewaretoken]");
     const token = document.cookie.match(/(?:^|; )(?:__Host-)?csrf=([^;]+)/);
     if (field && token) field.value = token[1];
+    if (event.target.matches("main form[method=post]")) kept((storage) => storage.setItem(SENT, KEY));
     if (event.target.matches("[data-forget]")) kept((storage) => storage.clear());
   });
+
+  // Over plain http Chromium puts fields back by itself, whatever the bucket has become: the draft alone counts.
+  if (kept(Boolean))
+    document.querySelectorAll("main form:has([name=request_key])").forEach((form) => (form.autocomplete = "off"));
+
+  const [visit] = performance.getEntriesByType("navigation");
 
   const fields = () => [...document.querySelectorAll(TYPED)];
   const valueOf = (field) => (field.type === "checkbox" || field.type === "radio" ? field.checked : field.value);
   const asServed = new Map(fields().map((field) => [field, valueOf(field)]));
 
+  // A form that was taken leads to another page; one that was refused, or is to be confirmed, is answered in its place.
+  const sent = kept((storage) => storage.getItem(SENT));
+  kept((storage) => storage.removeItem(SENT));
+  if (sent && sent !== KEY && visit?.redirectCount) kept((storage) => storage.removeItem(sent));
+
   const restore = () => {
-    const [entry] = performance.getEntriesByType("navigation");
-    const typed = entry && entry.type === "back_forward" && kept((storage) => JSON.parse(storage.getItem(KEY)));
-    for (const field of typed ? fields() : []) {
-      const value = typed[field.id];
+    const found = visit?.type === "back_forward" && draft();
+    if (!found || found.base !== base()) return;
+    let form = null;
+    for (const field of fields()) {
+      const value = found.typed[field.id];
       if (value === undefined || valueOf(field) === value) continue;
       if (typeof value === "boolean") field.checked = value;
       else field.value = value;
       field.dispatchEvent(new Event("input", { bubbles: true }));
+      form = field.form;
     }
+    if (form) say(form, "status", "alert alert-info", "What you typed before was put back.");
   };
 
   window.addEventListener("pagehide", () => {
+    if (!fields().length) return; // to be confirmed: what was typed is the page's before
     const typed = fields().filter((field) => field.id && asServed.get(field) !== valueOf(field));
+    const values = Object.fromEntries(typed.map((field) => [field.id, valueOf(field)]));
+    // The answer to a form shows what was sent, so only the draft tells it from what the form began with.
+    const before = sent === KEY ? draft() : null;
     if (typed.length)
-      kept((storage) => storage.setItem(KEY, JSON.stringify(Object.fromEntries(typed.map((field) => [field.id, valueOf(field)])))));
+      kept((storage) => storage.setItem(KEY, JSON.stringify({ base: base(), typed: { ...before?.typed, ...values } })));
+    else if (!before) kept((storage) => storage.removeItem(KEY));
   });
   window.addEventListener("load", restore);
 })();

@@ -56,6 +56,103 @@ def test_an_open_form_hears_of_others_and_keeps_what_is_typed(sign_in: Callable[
     expect(technical.locator("main")).to_contain_text("Ben Brandt deleted", timeout=PATIENCE)
 
 
+PUT_BACK = "What you typed before was put back."
+
+
+def leave_and_come_back(page: Page) -> None:
+    page.get_by_role("link", name="Stackport").click()
+    expect(page.get_by_role("heading", name="My projects")).to_be_visible()
+    page.go_back()
+    page.wait_for_load_state()
+
+
+def test_what_was_typed_comes_back_with_words_and_not_once_it_was_cleared(sign_in: Callable[..., Page]) -> None:
+    ana = sign_in("ana")
+    ana.goto(f"{ACME}new-bucket/")
+    ana.fill("#id_purpose", "Typed before")
+
+    leave_and_come_back(ana)
+    expect(ana.locator("#id_purpose")).to_have_value("Typed before")
+    expect(ana.locator("main form").get_by_role("status").filter(has_text=PUT_BACK)).to_be_visible()
+    ana.fill("#id_purpose", "")
+    leave_and_come_back(ana)
+
+    expect(ana.locator("#id_purpose")).to_have_value("")
+    expect(ana.locator("main")).not_to_contain_text(PUT_BACK)
+
+
+def test_a_draft_of_a_bucket_that_was_changed_since_is_dropped(sign_in: Callable[..., Page]) -> None:
+    ana, ben = sign_in("ana"), sign_in("ben")
+    bucket(ana)
+    ana.get_by_role("link", name="Change", exact=True).click()
+    ana.fill("#id_purpose", "An old draft")
+    ana.get_by_role("link", name="Stackport").click()
+    purpose = f"Newer {secrets.token_hex(3)}"
+    change(ben, "contracts", purpose)
+    expect(ben.locator("#operation")).to_have_attribute("data-state", "succeeded", timeout=PATIENCE)
+
+    ana.go_back()
+    ana.wait_for_load_state()
+
+    expect(ana.locator("#id_purpose")).to_have_value(purpose)
+    expect(ana.locator("main")).not_to_contain_text(PUT_BACK)
+
+
+def test_a_form_that_was_refused_keeps_its_draft_and_one_that_was_taken_does_not(sign_in: Callable[..., Page]) -> None:
+    ana = sign_in("ana")
+    label = f"sent-{secrets.token_hex(3)}"
+    ana.goto(f"{ACME}new-bucket/")
+    ana.fill("#id_label", label)
+    ana.click("text=Create bucket")
+    expect(ana.locator("main")).to_contain_text("This field is required")
+    ana.go_back()
+    ana.wait_for_load_state()
+    expect(ana.locator("#id_label")).to_have_value(label)
+
+    ana.fill("#id_purpose", "Sent and taken")
+    ana.click("text=Create bucket")
+    ana.wait_for_url(re.compile("/operations/"))
+    ana.go_back()
+    ana.wait_for_load_state()
+
+    expect(ana.locator("#id_label")).to_have_value("")
+    expect(ana.locator("#id_purpose")).to_have_value("")
+    expect(ana.locator("main")).not_to_contain_text(PUT_BACK)
+
+
+def test_a_change_to_be_confirmed_is_typed_on_after_back(sign_in: Callable[..., Page]) -> None:
+    ana = sign_in("ana")
+    bucket(ana)
+    ana.get_by_role("link", name="Change", exact=True).click()
+    ana.fill("#id_purpose", "Not yet confirmed")
+    ana.click("text=See what will change")
+    expect(ana.get_by_role("heading", name="What will change in contracts")).to_be_visible()
+
+    ana.go_back()
+
+    expect(ana.locator("#id_purpose")).to_have_value("Not yet confirmed")
+
+
+def test_a_form_sent_offline_stays_with_everything_typed(sign_in: Callable[..., Page]) -> None:
+    ana = sign_in("ana")
+    words = "You are offline: nothing was sent. Send it again when the connection is back."
+    ana.goto(f"{ACME}new-bucket/")
+    ana.fill("#id_label", "Not A Name!")
+    ana.fill("#id_purpose", "Typed in a train")
+    ana.context.set_offline(True)
+    for _ in range(2):
+        ana.click("text=Create bucket")
+        expect(ana.get_by_role("alert").filter(has_text=words)).to_have_count(1)
+    expect(ana.locator("#id_purpose")).to_have_value("Typed in a train")
+
+    ana.context.set_offline(False)
+    ana.click("text=Create bucket")
+
+    expect(ana.locator("main")).to_contain_text("Small letters, digits and single hyphens")
+    expect(ana.locator("main")).not_to_contain_text(words)
+    expect(ana.locator("#id_purpose")).to_have_value("Typed in a train")
+
+
 def act_on_acme(staff: Page, action: str, reason: str = "") -> None:
     """Do with the project what stands above the staff's list."""
     staff.goto("/admin/projects/project/")
