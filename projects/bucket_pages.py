@@ -34,6 +34,7 @@ class Bucket:
     stack: MirroredStack | None
     operation: Operation | None
     operation_version: int = 0
+    deletion: Operation | None = None  # that was asked for and has not settled, whether it runs or waits
     as_of: float | None = None  # set while the mirror does not answer: when this was true
 
     @property
@@ -85,12 +86,21 @@ class Bucket:
         return self.stack.status.words
 
     @property
+    def what_follows(self) -> str:
+        """Who asked to delete it while another change is under way; empty when nobody did."""
+        if self.deletion is None or self.running is None or self.running.action == Action.DELETE:
+            return ""
+        return f"{self.deletion.actor} asked to delete it; that waits behind this change."
+
+    @property
     def why_locked(self) -> str:
         """Why it takes no change right now; empty when it does."""
         if self.stack is None:
             return "It does not stand yet." if self.running else "It was never created."
         if self.running and self.running.action == Action.DELETE:
             return f"It is being deleted by {self.running.actor}."
+        if self.what_follows:
+            return self.what_follows
         if self.stack.spec is None:
             return self.stack.problem or "Its details are still being read from CloudFormation."
         if not self.stack.status.editable and not self.stack.status.running:
@@ -138,10 +148,7 @@ class Listing:
 
     def bucket(self, name: str) -> Bucket:
         """Return one of them."""
-        item = live.bucket_item(name)
-        return Bucket(
-            name, self.standing.get(name), self.operations.shown.get(item), self.operations.versions.get(item, 0)
-        )
+        return self.operations.bucket(name, self.standing.get(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +211,10 @@ def find(project: Project, name: str) -> Bucket | None:
     """Return a bucket by its name, also one that is only asked for; None when there is neither."""
     snapshot = mirror.shown(project)
     stack = index.buckets(snapshot).get(name)
-    item, operations = live.bucket_item(name), _operations(project)
-    operation = operations.shown.get(item)
-    if stack is None and (operation is None or not _is_shown(operation)):
+    bucket = _operations(project).bucket(name, stack)
+    if stack is None and (bucket.operation is None or not _is_shown(bucket.operation)):
         return None
-    return Bucket(name, stack, operation, operations.versions.get(item, 0), _as_of(snapshot))
+    return replace(bucket, as_of=_as_of(snapshot))
 
 
 def _as_of(snapshot: Snapshot) -> float | None:
@@ -252,11 +258,17 @@ def page(project: Project, query: Query) -> Page:
 
 @dataclass(frozen=True, slots=True)
 class _Operations:
-    """A project's operations as a list needs them: by target, the one that is shown, and every version."""
+    """A project's operations as a list needs them: by target, the one that is shown, a deletion, and every version."""
 
     stamp: tuple[object, ...]
     shown: Mapping[str, Operation]  # open ones, and failures that nothing came after
+    deletions: Mapping[str, Operation]  # open ones
     versions: Mapping[str, int]
+
+    def bucket(self, name: str, stack: MirroredStack | None) -> Bucket:
+        """Return a bucket with what is asked of it."""
+        item = live.bucket_item(name)
+        return Bucket(name, stack, self.shown.get(item), self.versions.get(item, 0), self.deletions.get(item))
 
 
 _held: OrderedDict[int, _Operations] = OrderedDict()
@@ -275,9 +287,13 @@ def _operations(project: Project) -> _Operations:
     newest = Operation.objects.filter(project=project, target=OuterRef("target")).order_by("-version").values("pk")[:1]
     mattering = targets.filter(Q(state__in=OPEN_STATES) | Q(state=State.FAILED, pk=Subquery(newest)))
     shown: dict[str, Operation] = {}
+    deletions: dict[str, Operation] = {}
     for operation in mattering.shown_first().with_people():
         shown.setdefault(operation.target, operation)
-    found = _Operations(stamp, shown, dict(targets.order_by().values_list("target").annotate(Max("version"))))
+        if operation.is_open and operation.action == Action.DELETE:
+            deletions.setdefault(operation.target, operation)
+    versions = dict(targets.order_by().values_list("target").annotate(Max("version")))
+    found = _Operations(stamp, shown, deletions, versions)
     with _held_lock:
         _held[project.pk] = found
         _held.move_to_end(project.pk)

@@ -41,5 +41,6 @@ def bucket_row(project: Project, bucket: Bucket) -> SafeString:
         # A stack of which only the name is known has no version of its own.
         (stack.observed_at, stack.status, stack.updated_at) if stack else None,
         (operation.pk, operation.state, str(operation.actor), operation.asked_at) if operation else None,
+        bucket.what_follows,
     )
     return _render(_Row(shown, project, bucket))

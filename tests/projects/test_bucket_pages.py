@@ -1,0 +1,63 @@
+"""What pages say of a bucket: who does what to it, what follows, and what may be done now."""
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from people.models import Person
+from projects import bucket_pages
+from projects.actions import buckets
+from projects.models import Operation, Project
+from projects.stacks.mirror import MirroredStack
+from tests.projects import mirrored
+from tests.projects.specs import asker
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def place(acme: Project, bucket: MirroredStack) -> str:
+    """The address of a bucket that stands."""
+    return f"/projects/{acme.slug}/buckets/{bucket.spec.name}/"
+
+
+def change(project: Project, bucket: MirroredStack, person: Person) -> Operation:
+    wanted = mirrored.spec(project, bucket.spec.label, purpose="b")
+    return buckets.change(project, bucket.spec, wanted, bucket.fingerprint, by=asker(person))
+
+
+def test_a_deletion_that_waits_is_announced_and_closes_the_bucket(
+    acme: Project, ana: Person, ben: Person, browser: Client, bucket: MirroredStack, place: str
+) -> None:
+    change(acme, bucket, ana)
+    before = {page: browser.get(page, headers=HTMX).content.decode() for page in (place, f"{place}row/")}
+    assert all("asked to delete it" not in html for html in before.values())
+    assert "Another change would wait its turn behind it" in before[place]
+
+    buckets.delete(acme, bucket.spec.name, by=asker(ben))
+
+    words = f"{ben} asked to delete it; that waits behind this change."
+    for page in (place, f"{place}row/", f"/projects/{acme.slug}/buckets/", f"{place}edit/?form=edit"):
+        html = browser.get(page, headers=HTMX).content.decode()
+        assert words in html, page
+        assert "would wait its turn" not in html, page
+        assert "Your change will wait" not in html, page
+        assert 'id="change"' not in html, page
+        assert 'id="send"' not in html, page
+    assert f"No change possible: {words}" in browser.get(place).content.decode()
+    assert words in browser.get(f"{place}delete/").content.decode()
+
+
+def test_a_deletion_that_waits_costs_no_query(
+    acme: Project,
+    ana: Person,
+    ben: Person,
+    browser: Client,
+    bucket: MirroredStack,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    change(acme, bucket, ana)
+    buckets.delete(acme, bucket.spec.name, by=asker(ben))
+    bucket_pages.find(acme, bucket.spec.name)
+    with django_assert_num_queries(1):  # whether an operation moved
+        assert bucket_pages.find(acme, bucket.spec.name) is not None
