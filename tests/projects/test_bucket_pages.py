@@ -1,13 +1,18 @@
 """What pages say of a bucket: who does what to it, what follows, and what may be done now."""
 
+import re
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from people.models import Person
 from projects import bucket_pages
-from projects.actions import buckets
-from projects.models import Operation, Project
+from projects.actions import buckets, projects
+from projects.actions.operations import bumped
+from projects.models import Operation, Project, State
+from projects.stacks import mirror
 from projects.stacks.mirror import MirroredStack
 from tests.projects import mirrored
 from tests.projects.specs import asker
@@ -61,3 +66,34 @@ def test_a_deletion_that_waits_costs_no_query(
     bucket_pages.find(acme, bucket.spec.name)
     with django_assert_num_queries(1):  # whether an operation moved
         assert bucket_pages.find(acme, bucket.spec.name) is not None
+
+
+def test_an_open_form_says_once_that_the_project_is_frozen(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack, place: str
+) -> None:
+    projects.freeze(acme, reason="audit")
+    for form in ("edit", "delete"):
+        html = browser.get(f"{place}{form}/").content.decode()
+        assert html.count("Staff has frozen this project: audit.") == 1
+        assert 'id="send"' not in html
+        around = browser.get(f"{place}edit/?form={form}", headers=HTMX).content.decode()
+        assert "frozen" not in around, "the alert of the whole page says it, live as well"
+        assert re.search("It cannot be (changed|deleted) now", around)
+    projects.thaw(acme)
+    change(acme, bucket, ana)
+    projects.freeze(acme, reason="audit")
+    assert "eing changed by" in browser.get(f"{place}edit/").content.decode()
+
+
+def test_an_open_form_says_you_of_the_readers_own_change(
+    acme: Project, ana: Person, ben: Person, browser: Client, bucket: MirroredStack, place: str
+) -> None:
+    around = f"{place}edit/?form=edit&base=another"
+    for person, words in ((ana, "You changed it at"), (ben, f"{ben} changed it at")):
+        change(acme, bucket, person)
+        Operation.objects.open().update(state=State.SUCCEEDED, settled_at=timezone.now(), version=bumped())
+        assert words in browser.get(around, headers=HTMX).content.decode()
+    buckets.delete(acme, bucket.spec.name, by=asker(ana))
+    Operation.objects.open().update(state=State.SUCCEEDED, settled_at=timezone.now(), version=bumped())
+    mirror.partition(acme).delete(bucket.stack_id, observed_at="2026-11-23T12:00:00.000Z#9")
+    assert "You deleted this bucket" in browser.get(around, headers=HTMX).content.decode()
