@@ -112,6 +112,29 @@ def sent_too_late(page: Page) -> None:
     expect(page.get_by_role("heading", name="Not sent yet")).to_be_visible()
 
 
+def act_on_harbour(page: Page, action: str, reason: str = "") -> None:
+    """Do with the project what stands above the staff's list."""
+    page.goto("/admin/projects/project/")
+    page.locator("tr", has_text="harbour-logistics").locator("input[type=checkbox]").check()
+    page.select_option("select[name=action]", action)
+    page.fill("input[name=reason]", reason)
+    page.click("button[name=index]")
+    expect(page.locator(".messagelist")).to_be_visible()
+
+
+def frozen(page: Page) -> None:
+    """Open the buckets of a project that staff has frozen; `staff_projects` must come next, and thaws it."""
+    act_on_harbour(page, "freeze", "audit until Friday")
+    page.goto(f"{HARBOUR}buckets/")
+    expect(page.locator("#closed")).to_contain_text("Staff has frozen this project: audit until Friday.")
+
+
+def staff_projects(page: Page) -> None:
+    """Open the list of projects, none of them frozen."""
+    act_on_harbour(page, "thaw")
+    page.goto("/admin/projects/project/")
+
+
 def staff_operation(page: Page) -> None:
     """Open an operation in the staff pages."""
     page.goto("/admin/projects/operation/")
@@ -245,7 +268,8 @@ PAGES: Mapping[str, Mapping[str, Visit]] = {
     },
     "sam": {
         "staff": at("/admin/"),
-        "staff-projects": at("/admin/projects/project/"),
+        "project-frozen": frozen,
+        "staff-projects": staff_projects,
         "staff-project": staff_project,
         "staff-project-add": at("/admin/projects/project/add/"),
         "staff-people": at("/admin/people/person/"),
