@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db.models import Max, OuterRef, Q, Subquery
 
 from dynamodb_cache.collections import Snapshot
+from people.models import Person
 from projects import live
 from projects.models import Action, Operation, Project, State
 from projects.models.operation import OPEN_STATES
@@ -240,12 +241,13 @@ def listing(project: Project, snapshot: Snapshot, *, sort: str = "name", descend
 
 
 def page(project: Project, query: Query) -> Page:
-    """Return one page of a project's buckets."""
+    """Return one page of a project's buckets. Only a search asks for the members' names, in one query."""
     snapshot = mirror.shown(project)
     all_of_it = listing(project, snapshot, sort=query.sort, descending=query.descending)
     searched = query.search or query.state
     names = all_of_it.names
-    found = [name for name in names if _matches(all_of_it.bucket(name), query)] if searched else names
+    people = _people(project) if query.search else {}
+    found = [name for name in names if _matches(all_of_it.bucket(name), query, people)] if searched else names
     start = min((query.page - 1) * PAGE_SIZE, max(0, (len(found) - 1) // PAGE_SIZE * PAGE_SIZE))
     return Page(
         buckets=[all_of_it.bucket(name) for name in found[start : start + PAGE_SIZE]],
@@ -302,11 +304,17 @@ def _operations(project: Project) -> _Operations:
     return found
 
 
-def _matches(bucket: Bucket, query: Query) -> bool:
+def _people(project: Project) -> Mapping[str, str]:
+    """Return the names of the project's members by e-mail, as forms show them beside it."""
+    return dict(Person.objects.filter(memberships__project=project).order_by().values_list("email", "name"))
+
+
+def _matches(bucket: Bucket, query: Query, people: Mapping[str, str]) -> bool:
     if query.state and bucket.tone != query.state:
         return False
     if not query.search:
         return True
     spec = bucket.spec
-    text = " ".join([bucket.name, *((spec.purpose, spec.owner) if spec else ())]).lower()
+    words = (spec.purpose, spec.owner, people.get(spec.owner, "")) if spec else ()
+    text = " ".join([bucket.name, *words]).lower()
     return all(word in text for word in query.search.lower().split())

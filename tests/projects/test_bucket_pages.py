@@ -14,6 +14,7 @@ from projects.actions.operations import bumped
 from projects.models import Operation, Project, State
 from projects.stacks import mirror
 from projects.stacks.mirror import MirroredStack
+from tests.factories import PersonFactory
 from tests.projects import mirrored
 from tests.projects.specs import asker
 
@@ -97,3 +98,29 @@ def test_an_open_form_says_you_of_the_readers_own_change(
     Operation.objects.open().update(state=State.SUCCEEDED, settled_at=timezone.now(), version=bumped())
     mirror.partition(acme).delete(bucket.stack_id, observed_at="2026-11-23T12:00:00.000Z#9")
     assert "You deleted this bucket" in browser.get(around, headers=HTMX).content.decode()
+
+
+@pytest.mark.parametrize("asked", ["Ana", "ana manager", "purpose manager"])
+def test_a_search_finds_the_name_of_the_owner(
+    acme: Project,
+    browser: Client,
+    bucket: MirroredStack,
+    asked: str,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    other = mirrored.stack(acme, mirrored.spec(acme, "another", owner="somebody@example.com"))
+    mirrored.fill(acme, [other])
+    bucket_pages.find(acme, bucket.spec.name)
+    with django_assert_num_queries(4):  # the person; the project with their role; whether an operation moved; names
+        html = browser.get(f"/projects/{acme.slug}/buckets/", {"q": asked}).content.decode()
+    assert f'id="row-{bucket.spec.name}"' in html
+    assert f'id="row-{other.spec.name}"' not in html
+
+
+def test_a_search_knows_only_the_names_of_the_projects_members(
+    acme: Project, browser: Client, bucket: MirroredStack
+) -> None:
+    stranger = PersonFactory(name="Zoe Zander")
+    mirrored.fill(acme, [mirrored.stack(acme, mirrored.spec(acme, "another", owner=stranger.email))])
+    html = browser.get(f"/projects/{acme.slug}/buckets/", {"q": "Zander"}).content.decode()
+    assert "No bucket matches" in html
