@@ -29,10 +29,10 @@ PIECE = 10  # stacks read for one message, three calls each
 ASKED_SECONDS = 30
 
 
-def ask(project: Project, *, at_once: bool = False) -> None:
+def ask(project: Project) -> None:
     """Ask a worker to compare the mirror with CloudFormation; safe in a page, at most every half minute."""
     try:
-        if cache.add(f"rebuild-asked:{project.pk}", 1, timeout=ASKED_SECONDS) or at_once:
+        if cache.add(f"rebuild-asked:{project.pk}", 1, timeout=ASKED_SECONDS):
             sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE).send(json.dumps({"rebuild": project.pk}))
     except (AWSError, DynamoDBCacheError) as error:
         logger.warning("rebuild not asked for, the sweep will: project=%s error=%s", project.slug, error)

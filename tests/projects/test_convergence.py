@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import pytest
+from django.core.cache import cache
 from django.conf import settings as portal_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -130,7 +131,8 @@ class World:
 
     def compare(self, _: int) -> None:
         """Let the mirror be compared with CloudFormation, as every hour."""
-        rebuild.ask(self.project, at_once=True)
+        cache.delete(f"rebuild-asked:{self.project.pk}")
+        rebuild.ask(self.project)
         self.work(0)
 
     def work(self, _: int) -> None:
