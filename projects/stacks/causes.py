@@ -7,11 +7,9 @@ from aws.cloudformation import StackEvent
 
 _FOLLOWERS = re.compile(r"Resource (creation|update) cancelled|^The following resource\(s\) failed", re.IGNORECASE)
 
+NAME_TAKEN = "The name is taken. Choose another name and try again."
 _WORDS = (
-    (
-        re.compile(r"already (exists|owned)|BucketAlreadyExists", re.I),
-        "The name is taken. Choose another name and try again.",
-    ),
+    (re.compile(r"already (exists|owned)|BucketAlreadyExists", re.I), NAME_TAKEN),
     (
         re.compile(r"AccessDenied|not authorized|Access Denied", re.I),
         "The project's account refused it. Staff must look at the account's roles.",

@@ -227,10 +227,8 @@ def _standing(project: Project, bucket: Bucket, form_of: str) -> dict[str, Any]:
 
     `form_of` is "edit", "confirm", "shorten" (to confirm a change that deletes files) or "delete".
     """
-    running = bucket.running
-    going = running is not None and running.action == Action.DELETE
     # What takes no change may still be deleted, unless it stands no more, or soon.
-    off = bucket.why_locked if form_of != "delete" or bucket.stack is None or going else ""
+    off = bucket.why_locked if form_of != "delete" or bucket.stack is None or bucket.deletion else ""
     return {"project": project, "bucket": bucket, "form_of": form_of, "why_off": project.why_closed or off}
 
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from projects.actions import operations
 from projects.errors import ProjectError
 from projects.models import Action, Operation, Project, State
+from projects.stacks.causes import NAME_TAKEN
 from projects.stacks.changes import in_words
 from projects.stacks.spec import BucketSpec
 from projects.stacks.steps import WORDS
@@ -28,6 +29,7 @@ def operation_detail(request: HttpRequest, project: Project, pk: UUID) -> HttpRe
         "earlier": operation.attempt - 1,
         "asked": _asked(operation),
         "before_it": _before_it(operation),
+        "name_taken": operation.action == Action.CREATE and NAME_TAKEN in operation.cause,
     }
     template = "projects/_operation.html" if request.headers.get("HX-Request") else "projects/operation.html"
     return render(request, template, context)

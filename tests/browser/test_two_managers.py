@@ -188,4 +188,4 @@ def test_a_viewer_looks_but_finds_no_controls(sign_in: Callable[..., Page]) -> N
     answer = vera.goto("/projects/acme-invoices/new-bucket/")
     assert answer is not None
     assert answer.status == 403
-    expect(vera.locator("main")).to_contain_text("An owner can give you the right")
+    expect(vera.locator("main")).to_contain_text("Staff can change your role")

@@ -43,6 +43,9 @@ def test_a_deletion_that_waits_is_announced_and_closes_the_bucket(
     buckets.delete(acme, bucket.spec.name, by=asker(ben))
 
     words = f"{ben} asked to delete it; that waits behind this change."
+    page = browser.get(f"{place}delete/").content.decode()
+    assert words in page
+    assert 'id="send"' not in page
     for page in (place, f"{place}row/", f"/projects/{acme.slug}/buckets/", f"{place}edit/?form=edit"):
         html = browser.get(page, headers=HTMX).content.decode()
         assert words in html, page
