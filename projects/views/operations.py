@@ -1,5 +1,6 @@
 """One operation: who, why, what, how far. Its address is permanent."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -9,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from projects.actions import operations
 from projects.errors import ProjectError
-from projects.models import Action, Operation, Project, State
+from projects.models import Action, Operation, OperationStep, Project, State
 from projects.stacks.causes import NAME_TAKEN
 from projects.stacks.changes import in_words
 from projects.stacks.spec import BucketSpec
@@ -25,14 +26,21 @@ def operation_detail(request: HttpRequest, project: Project, pk: UUID) -> HttpRe
     context = {
         "project": project,
         "operation": operation,
-        "steps": [(WORDS[step.name], step) for step in operation.steps.filter(attempt=operation.attempt)],
-        "earlier": operation.attempt - 1,
+        **_timeline(operation),
         "asked": _asked(operation),
         "before_it": _before_it(operation),
         "name_taken": operation.action == Action.CREATE and NAME_TAKEN in operation.cause,
     }
     template = "projects/_operation.html" if request.headers.get("HX-Request") else "projects/operation.html"
     return render(request, template, context)
+
+
+def _timeline(operation: Operation) -> dict[str, Any]:
+    """Return the steps of the present attempt with their words, and those of each earlier one, newest first."""
+    attempts: dict[int, list[tuple[str, OperationStep]]] = {number: [] for number in range(operation.attempt, 0, -1)}
+    for step in operation.steps.all():
+        attempts[step.attempt].append((WORDS[step.name], step))
+    return {"steps": attempts.pop(operation.attempt), "earlier": list(attempts.items())}
 
 
 def _asked(operation: Operation) -> list[str]:

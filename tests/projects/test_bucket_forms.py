@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from people.models import Person
 from projects.actions import buckets
-from projects.models import Operation, Project, ProjectState, State
+from projects.models import Operation, OperationStep, Project, ProjectState, State
 from projects.stacks import causes, mirror
 from projects.stacks.mirror import MirroredStack
 from projects.stacks.status import StackStatus
@@ -222,6 +223,35 @@ def test_a_taken_name_leads_to_the_form_and_other_failures_to_another_try(
     assert f'class="btn btn-primary" id="{primary}"' in words
     assert f'class="btn" id="{other}"' in words
     assert (form["label"], form["reason"]) == (label, "ticket 4711")
+
+
+def test_earlier_attempts_stay_to_be_read(acme: Project, ana: Person, browser: Client, label: str) -> None:
+    browser.post(new_bucket(acme), typed(ana, label=label))
+    operation = Operation.objects.get()
+    OperationStep.objects.create(
+        operation=operation, attempt=1, name="build", ended_at=timezone.now(), failed=True, note="AWS was too busy."
+    )
+    Operation.objects.update(state=State.FAILED, attempt=2, cause="The name is taken.")
+
+    words = browser.get(operation.get_absolute_url()).content.decode()
+
+    assert "This is attempt 2." in words
+    assert "Attempt 1 failed" in words
+    assert words.index("Nothing was started yet.") < words.index("AWS was too busy.")
+
+
+def test_no_green_shield_stands_beside_what_is_not_known_to_hold(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    address = f"/projects/{acme.slug}/buckets/{bucket.spec.name}/"
+    assert "text-success" in browser.get(address).content.decode()
+    browser.post(edit(acme, bucket), typed(ana, purpose="Mine", confirmed="yes", **based_on(bucket)))
+    Operation.objects.update(state=State.FAILED, cause="S3 does not show: encrypted")
+
+    words = browser.get(address).content.decode()
+
+    assert "S3 may show something else" in words
+    assert "text-success" not in words
 
 
 def test_a_change_that_can_only_fail_is_not_tried_again(
