@@ -37,6 +37,10 @@ class BucketBeingDeleted(ProjectError):
     """The bucket is being deleted, so it cannot be changed."""
 
 
+class NotRemovable(ProjectError):
+    """Only a creation that failed and left nothing can be taken off the list."""
+
+
 class FormUsed(ProjectError):
     """The form's key has made a change elsewhere already."""
 

@@ -21,4 +21,5 @@ urlpatterns = [
     path("projects/<slug:slug>/operations/<uuid:pk>/", operations.operation_detail, name="operation"),
     path("projects/<slug:slug>/operations/<uuid:pk>/retry/", operations.operation_retry, name="operation_retry"),
     path("projects/<slug:slug>/operations/<uuid:pk>/cancel/", operations.operation_cancel, name="operation_cancel"),
+    path("projects/<slug:slug>/operations/<uuid:pk>/remove/", operations.operation_remove, name="operation_remove"),
 ]

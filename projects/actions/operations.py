@@ -23,7 +23,7 @@ from aws.errors import AWSError
 from people.models import Person
 from projects import live
 from projects.actions import obstacles
-from projects.errors import FormUsed, NotCancellable, NotRetryable, ProjectNotReady
+from projects.errors import FormUsed, NotCancellable, NotRemovable, NotRetryable, ProjectNotReady
 from projects.models import Action, Operation, OperationStep, Project, State
 from projects.stacks.steps import first_step
 
@@ -267,6 +267,27 @@ def cancel(operation: Operation, *, by: Person) -> Operation:
     if not cancelled:
         raise NotCancellable("It has started already, so it can no longer be cancelled.")
     start_dependents(operation)
+    transaction.on_commit(partial(live.announce_target, operation.project, operation.target))
+    operation.refresh_from_db()
+    return operation
+
+
+def take_off_list(operation: Operation, *, by: Person) -> Operation:
+    """End a failed creation for good: its row leaves the lists, its page stays. Raises NotRemovable."""
+    if live.find_bucket(operation.project, operation.target_name) is not None:
+        raise NotRemovable("Its bucket stands, so it stays in the list. Delete the bucket instead.")
+    return _take_off_list(operation, by=by)
+
+
+@transaction.atomic
+def _take_off_list(operation: Operation, *, by: Person) -> Operation:
+    taken = Operation.objects.filter(pk=operation.pk, state=State.FAILED, action=Action.CREATE).update(
+        state=State.CANCELLED,
+        outcome=f"Taken off the list by {by}. The bucket was never made.",
+        version=bumped(_above_target(operation.project, operation.target)),
+    )
+    if not taken:
+        raise NotRemovable("Only a creation that failed can be taken off the list.")
     transaction.on_commit(partial(live.announce_target, operation.project, operation.target))
     operation.refresh_from_db()
     return operation

@@ -92,5 +92,17 @@ def operation_cancel(request: HttpRequest, project: Project, pk: UUID) -> HttpRe
     return redirect(operation)
 
 
+@require_POST
+@changing_page
+def operation_remove(request: HttpRequest, project: Project, pk: UUID) -> HttpResponse:
+    """Take a failed creation off the list of buckets."""
+    operation = _operation(project, pk)
+    try:
+        operations.take_off_list(operation, by=person_of(request))
+    except ProjectError as refusal:
+        messages.error(request, str(refusal))
+    return redirect(operation)
+
+
 def _operation(project: Project, pk: UUID) -> Operation:
     return get_object_or_404(Operation.objects.all().with_people(), project=project, pk=pk)

@@ -225,6 +225,49 @@ def test_a_taken_name_leads_to_the_form_and_other_failures_to_another_try(
     assert (form["label"], form["reason"]) == (label, "ticket 4711")
 
 
+def test_a_creation_that_failed_is_taken_off_the_list_and_its_page_stays(
+    acme: Project, ana: Person, browser: Client, label: str
+) -> None:
+    browser.post(new_bucket(acme), typed(ana, label=label))
+    Operation.objects.update(state=State.FAILED, cause="The name is taken.")
+    operation = Operation.objects.get()
+    listed = f"/projects/{acme.slug}/buckets/"
+    assert label in browser.get(listed).content.decode()
+
+    words = browser.post(f"{operation.get_absolute_url()}remove/", follow=True).content.decode()
+
+    assert f"Taken off the list by {ana}" in words
+    assert "It had failed: The name is taken." in words
+    assert operation.target_name not in browser.get(listed).content.decode()
+    row = browser.get(f"{listed}{operation.target_name}/row/", headers={"HX-Request": "true"})
+    assert row.content == b""
+
+
+@pytest.mark.parametrize(("state", "action"), [(State.RUNNING, "create"), (State.FAILED, "delete")])
+def test_nothing_else_is_taken_off_the_list(
+    acme: Project, ana: Person, browser: Client, label: str, state: State, action: str
+) -> None:
+    browser.post(new_bucket(acme), typed(ana, label=label))
+    Operation.objects.update(state=state, action=action)
+
+    words = browser.post(f"{Operation.objects.get().get_absolute_url()}remove/", follow=True).content.decode()
+
+    assert "Only a creation that failed can be taken off the list." in words
+    assert Operation.objects.get().state == state
+
+
+def test_a_bucket_that_stands_stays_in_the_list(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    browser.post(edit(acme, bucket), typed(ana, purpose="Mine", confirmed="yes", **based_on(bucket)))
+    Operation.objects.update(state=State.FAILED, action="create")
+
+    words = browser.post(f"{Operation.objects.get().get_absolute_url()}remove/", follow=True).content.decode()
+
+    assert "Its bucket stands" in words
+    assert Operation.objects.get().state == State.FAILED
+
+
 def test_earlier_attempts_stay_to_be_read(acme: Project, ana: Person, browser: Client, label: str) -> None:
     browser.post(new_bucket(acme), typed(ana, label=label))
     operation = Operation.objects.get()
