@@ -53,14 +53,16 @@ def clock(value: Any) -> str:
 
 @register.simple_tag
 def duration(start: datetime | None, end: datetime | None) -> str:
-    """Return how long something took: "under 1 s", "12 s", "3 min 5 s"; up to now when it has not ended."""
+    """Return how long something took: "under 1 s", "12 s", "3 min 5 s".
+
+    What has not ended is counted up to now, and on in the page (static/js/elapsed.js).
+    """
     if start is None:
         return ""
     seconds = max(((end or timezone.now()) - start) / timedelta(seconds=1), 0)
-    if seconds < 1:
-        return "under 1 s"
     minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    words = "under 1 s" if seconds < 1 else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return words if end else format_html('<span data-elapsed="{}">{}</span>', f"{seconds:.1f}", words)
 
 
 @register.simple_tag(takes_context=True)

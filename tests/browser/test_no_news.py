@@ -101,6 +101,22 @@ def test_a_form_that_aws_keeps_waiting_says_so_and_is_answered_once(
     expect(ana.get_by_role("link", name=label, exact=True)).to_have_count(1)
 
 
+def test_a_change_that_no_worker_takes_up_says_so_and_its_time_goes_on(
+    sign_in: Callable[..., Page], product: Launcher
+) -> None:
+    ana = sign_in("ana")
+    worker = product.children["worker"]
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        create(ana, f"idle-{secrets.token_hex(3)}")
+        shown = ana.locator("#operation")
+        expect(shown).to_contain_text("No worker has taken it up yet", timeout=PATIENCE)
+        expect(shown).to_contain_text(re.compile(r"Under way for ([4-9]|\d\d) s"), timeout=15_000)
+    finally:
+        worker.send_signal(signal.SIGCONT)
+    expect(shown).to_have_attribute("data-state", "succeeded", timeout=PATIENCE)
+
+
 def test_what_nobody_could_tell_is_shown_in_the_end(sign_in: Callable[..., Page], product: Launcher) -> None:
     ana, ben = sign_in("ana"), sign_in("ben")
     label = f"mute-{secrets.token_hex(3)}"

@@ -166,7 +166,7 @@ def test_what_waits_in_a_frozen_project_says_what_it_waits_for(
     projects.freeze(acme, reason="audit")
     words = browser.get(change.get_absolute_url()).content.decode()
     assert "It waits until staff thaws the project." in words
-    assert re.search(r"Waiting for (under )?\d+ s\.", words)
+    assert re.search(r"Waiting for <span data-elapsed=\"[\d.]+\">(under )?\d+ s</span>\.", words)
     assert "Under way" not in words
     assert "its turn" not in words
 
