@@ -30,6 +30,12 @@ class KeyedForm(forms.Form):
         help_text="Shown beside the change, such as a ticket number.",
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            # A browser cuts what is pasted to it without a word; we say what is too long, and by how much.
+            field.widget.attrs.pop("maxlength", None)
+
     def clean_reason(self) -> str:
         """Return the reason, a line that shows what was typed."""
         reason = str(self.cleaned_data["reason"])
@@ -48,7 +54,6 @@ class BucketForm(KeyedForm):
     label = forms.CharField(
         label="Name",
         max_length=40,
-        help_text="Small letters, digits and hyphens. It cannot be changed later.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
     purpose = forms.CharField(
@@ -81,7 +86,7 @@ class BucketForm(KeyedForm):
         self.standing = standing
         self.based_on: BucketSpec | None = standing  # what the form was rendered from
         limit = label_limit(project.bucket_prefix, project.account_id, project.region)
-        self.fields["label"].widget.attrs["maxlength"] = limit
+        self.fields["label"].help_text = f"Up to {limit} small letters, digits and hyphens. It cannot be changed later."
         owners = [
             (member.person.email, f"{member.person} ({member.person.email})")
             for member in Membership.objects.filter(project=project).select_related("person")

@@ -225,6 +225,17 @@ def test_a_taken_name_leads_to_the_form_and_other_failures_to_another_try(
     assert (form["label"], form["reason"]) == (label, "ticket 4711")
 
 
+def test_what_is_too_long_is_told_and_not_cut(acme: Project, ana: Person, browser: Client, label: str) -> None:
+    assert "maxlength" not in browser.get(new_bucket(acme)).content.decode().split("<main")[1].split("</main")[0]
+
+    answer = browser.post(new_bucket(acme), typed(ana, label=label, purpose="long " * 60))
+
+    form = answer.context["form"]
+    assert "at most 200 characters (it has 299)" in form.errors["purpose"][0]
+    assert "long " * 59 in answer.content.decode()
+    assert not Operation.objects.exists()
+
+
 def test_a_creation_that_failed_is_taken_off_the_list_and_its_page_stays(
     acme: Project, ana: Person, browser: Client, label: str
 ) -> None:
