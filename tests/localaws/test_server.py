@@ -333,7 +333,8 @@ def test_sigterm_stops_in_time_whatever_runs(process: Any) -> None:
 
 def test_state_files_are_private(process: Any) -> None:
     found: Process = process()
-    assert {path.name for path in found.folder.iterdir()} == {"credentials.json", "control-token", "lock", "snapshot"}
+    kept = {"credentials.json", "control-token", "lock", "sns-signing-key.pem", "snapshot"}
+    assert {path.name for path in found.folder.iterdir()} == kept
     assert {oct(path.stat().st_mode & 0o777) for path in found.folder.iterdir()} == {"0o600"}
     assert found.folder.stat().st_mode & 0o077 == 0
     assert found.control("info")[0] == 200
