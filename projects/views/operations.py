@@ -1,5 +1,6 @@
 """One operation: who, why, what, how far. Its address is permanent."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -72,33 +73,27 @@ def _before_it(operation: Operation) -> Operation | None:
 @changing_page
 def operation_retry(request: HttpRequest, project: Project, pk: UUID) -> HttpResponse:
     """Try a failed operation again with everything that was typed."""
-    operation = _operation(project, pk)
-    try:
-        operations.retry(operation, by=person_of(request))
-    except ProjectError as refusal:
-        messages.error(request, str(refusal))
-    return redirect(operation)
+    return _acted(request, _operation(project, pk), operations.retry)
 
 
 @require_POST
 @changing_page
 def operation_cancel(request: HttpRequest, project: Project, pk: UUID) -> HttpResponse:
     """Cancel an operation that waits."""
-    operation = _operation(project, pk)
-    try:
-        operations.cancel(operation, by=person_of(request))
-    except ProjectError as refusal:
-        messages.error(request, str(refusal))
-    return redirect(operation)
+    return _acted(request, _operation(project, pk), operations.cancel)
 
 
 @require_POST
 @changing_page
 def operation_remove(request: HttpRequest, project: Project, pk: UUID) -> HttpResponse:
     """Take a failed creation off the list of buckets."""
-    operation = _operation(project, pk)
+    return _acted(request, _operation(project, pk), operations.take_off_list)
+
+
+def _acted(request: HttpRequest, operation: Operation, act: Callable[..., Operation]) -> HttpResponse:
+    """Do something with an operation, or say why not; either way its page is next."""
     try:
-        operations.take_off_list(operation, by=person_of(request))
+        act(operation, by=person_of(request))
     except ProjectError as refusal:
         messages.error(request, str(refusal))
     return redirect(operation)

@@ -112,10 +112,10 @@ def sent_too_late(page: Page) -> None:
     expect(page.get_by_role("heading", name="Not sent yet")).to_be_visible()
 
 
-def act_on_harbour(page: Page, action: str, reason: str = "") -> None:
-    """Do with the project what stands above the staff's list."""
+def act_on_project(page: Page, slug: str, action: str, reason: str = "") -> None:
+    """Do with a project what stands above the staff's list."""
     page.goto("/admin/projects/project/")
-    page.locator("tr", has_text="harbour-logistics").locator("input[type=checkbox]").check()
+    page.locator("tr", has_text=slug).locator("input[type=checkbox]").check()
     page.select_option("select[name=action]", action)
     page.fill("input[name=reason]", reason)
     page.click("button[name=index]")
@@ -124,14 +124,14 @@ def act_on_harbour(page: Page, action: str, reason: str = "") -> None:
 
 def frozen(page: Page) -> None:
     """Open the buckets of a project that staff has frozen; `staff_projects` must come next, and thaws it."""
-    act_on_harbour(page, "freeze", "audit until Friday")
+    act_on_project(page, "harbour-logistics", "freeze", "audit until Friday")
     page.goto(f"{HARBOUR}buckets/")
     expect(page.locator("#closed")).to_contain_text("Staff has frozen this project: audit until Friday.")
 
 
 def staff_projects(page: Page) -> None:
     """Open the list of projects, none of them frozen."""
-    act_on_harbour(page, "thaw")
+    act_on_project(page, "harbour-logistics", "thaw")
     page.goto("/admin/projects/project/")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.pages import ACME, Visit, at, bucket, failed_operation
+from tests.browser.pages import ACME, Visit, act_on_project, at, bucket, failed_operation
 from tests.browser.test_dying_sockets import change
 from tests.browser.test_two_managers import BUCKETS, PATIENCE, create, wait_live
 
@@ -153,16 +153,6 @@ def test_a_form_sent_offline_stays_with_everything_typed(sign_in: Callable[..., 
     expect(ana.locator("#id_purpose")).to_have_value("Typed in a train")
 
 
-def act_on_acme(staff: Page, action: str, reason: str = "") -> None:
-    """Do with the project what stands above the staff's list."""
-    staff.goto("/admin/projects/project/")
-    staff.locator("tr", has_text="acme-invoices").locator("input[type=checkbox]").check()
-    staff.select_option("select[name=action]", action)
-    staff.fill("input[name=reason]", reason)
-    staff.click("button[name=index]")
-    expect(staff.locator(".messagelist")).to_be_visible()
-
-
 def test_open_pages_hear_that_staff_freezes_the_project_and_thaws_it(sign_in: Callable[..., Page]) -> None:
     ana, staff = sign_in("ana"), sign_in("sam")
     bucket(ana)
@@ -173,7 +163,7 @@ def test_open_pages_hear_that_staff_freezes_the_project_and_thaws_it(sign_in: Ca
     for page in (ana, listed, form):
         wait_live(page)
     try:
-        act_on_acme(staff, "freeze", "audit until Friday")
+        act_on_project(staff, "acme-invoices", "freeze", "audit until Friday")
 
         for page in (ana, listed, form):
             expect(page.locator("#closed")).to_contain_text("frozen this project: audit until Friday", timeout=PATIENCE)
@@ -182,7 +172,7 @@ def test_open_pages_hear_that_staff_freezes_the_project_and_thaws_it(sign_in: Ca
         expect(form.get_by_role("button", name="See what will change")).to_have_count(0)
         expect(form.locator("#id_purpose")).to_have_value("Typed meanwhile")
     finally:
-        act_on_acme(staff, "thaw")
+        act_on_project(staff, "acme-invoices", "thaw")
     for page in (ana, listed, form):
         expect(page.locator("#closed")).to_be_empty(timeout=PATIENCE)
     expect(ana.locator("#change")).to_be_visible()

@@ -5,6 +5,7 @@ Everything here is published by an administrator of a project's account: the str
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -123,32 +124,32 @@ def test_a_stack_that_stands_is_not_believed_gone_or_failed(scene: Scene, ana: P
     assert mirror.stack(scene.acme, scene.standing.stack_id) is None
 
 
-def test_a_raw_delivery_is_refused(scene: Scene) -> None:
-    sns = administrator(scene.acme, "sns")
-    subscriptions = sns.list_subscriptions_by_topic(TopicArn=scene.acme.account.topic_arn)["Subscriptions"]
+@contextmanager
+def delivered_raw(project: Project) -> Iterator[None]:
+    """The topic's owner has messages sent as they are published, without SNS's envelope, meanwhile."""
+    sns = administrator(project, "sns")
+    subscriptions = sns.list_subscriptions_by_topic(TopicArn=project.account.topic_arn)["Subscriptions"]
     (subscription,) = [row["SubscriptionArn"] for row in subscriptions]
     attribute = {"SubscriptionArn": subscription, "AttributeName": "RawMessageDelivery"}
     sns.set_subscription_attributes(**attribute, AttributeValue="true")
-    before = scene.known()
     try:
-        publish(scene.acme, told_of(scene.standing, "DELETE_COMPLETE"))
+        yield
     finally:
         sns.set_subscription_attributes(**attribute, AttributeValue="false")
+
+
+def test_a_raw_delivery_is_refused(scene: Scene) -> None:
+    before = scene.known()
+    with delivered_raw(scene.acme):
+        publish(scene.acme, told_of(scene.standing, "DELETE_COMPLETE"))
     assert scene.known() == before
 
 
 def test_a_raw_delivery_in_the_shape_of_anothers_envelope_is_refused(scene: Scene) -> None:
-    sns = administrator(scene.acme, "sns")
-    subscriptions = sns.list_subscriptions_by_topic(TopicArn=scene.acme.account.topic_arn)["Subscriptions"]
-    (subscription,) = [row["SubscriptionArn"] for row in subscriptions]
-    attribute = {"SubscriptionArn": subscription, "AttributeName": "RawMessageDelivery"}
-    sns.set_subscription_attributes(**attribute, AttributeValue="true")
     told = told_of(scene.running, "ROLLBACK_IN_PROGRESS")
     before = scene.known()
-    try:
+    with delivered_raw(scene.acme):
         publish(scene.acme, envelope(told, topic=scene.harbour.account.topic_arn))
-    finally:
-        sns.set_subscription_attributes(**attribute, AttributeValue="false")
     assert scene.known() == before
 
 

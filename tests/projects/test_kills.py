@@ -303,26 +303,6 @@ def test_what_waits_is_started_when_the_start_was_lost(acme: Project, ana: Perso
     assert operation.state == State.SUCCEEDED, operation.cause
 
 
-def test_a_dependent_operation_waits_for_its_condition(acme: Project, ana: Person, label: str) -> None:
-    first = ask(acme, ana, label, Action.CREATE)
-    spec = spec_for(acme, ana, f"{label}-two")
-    second = operations.request(
-        acme,
-        operations.Request(
-            action=Action.CREATE,
-            target=live.bucket_item(spec.name),
-            author=ana,
-            request_key=asker(ana).request_key,
-            after=spec.to_document(),
-            depends_on=first,
-        ),
-    )
-    assert second.state == State.WAITING
-
-    assert portal_run.settle(first).state == State.SUCCEEDED
-    assert portal_run.settle(second).state == State.SUCCEEDED
-
-
 def waiting_for(condition: Operation, person: Person, label: str) -> Operation:
     spec = spec_for(condition.project, person, label)
     asked = operations.Request(
@@ -334,6 +314,15 @@ def waiting_for(condition: Operation, person: Person, label: str) -> Operation:
         depends_on=condition,
     )
     return operations.request(condition.project, asked)
+
+
+def test_a_dependent_operation_waits_for_its_condition(acme: Project, ana: Person, label: str) -> None:
+    first = ask(acme, ana, label, Action.CREATE)
+    second = waiting_for(first, ana, f"{label}-two")
+    assert second.state == State.WAITING
+
+    assert portal_run.settle(first).state == State.SUCCEEDED
+    assert portal_run.settle(second).state == State.SUCCEEDED
 
 
 def test_what_follows_a_change_that_did_not_succeed_is_not_started(acme: Project, ana: Person, label: str) -> None:
