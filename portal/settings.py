@@ -110,6 +110,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",  # above whatever answers by itself, as the two around it
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "portal.health.Probes",  # below what sets headers, above whatever looks at the Host
+    "projects.stacks.ahead.ReadAhead",  # above whatever reads the session
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -51,11 +51,11 @@ class Rebuild:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
 class Partition:
     """The rows of one key. Every method raises ForeignRow, TableMissing and Unavailable."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    _store: Store
 
     # -- reading ----------------------------------------------------------------------------------------------------
 

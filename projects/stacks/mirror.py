@@ -16,11 +16,12 @@ from django.core.management import call_command
 
 from aws.cloudformation import Stack, StackSummary
 from dynamodb_cache.collections import Collection, Partition, Row, Snapshot, Standing
-from dynamodb_cache.errors import DynamoDBCacheError
+from dynamodb_cache.errors import DynamoDBCacheError, ForeignRow
 from dynamodb_cache.options import Connection
 from notifications.events import StackEvent
 from projects.errors import MirrorUnreachable
 from projects.models import Project
+from projects.stacks import ahead
 from projects.stacks.naming import Kind, kind_of
 from projects.stacks.spec import BucketSpec
 from projects.stacks.status import NEVER, StackStatus, just_after, observed_at, parse
@@ -111,9 +112,9 @@ def shown(project: Project) -> Snapshot:
     """
     mine = partition(project)
     try:
-        return mine.snapshot()
+        return ahead.snapshot(mine)
     except DynamoDBCacheError as error:
-        known = mine.last_known()
+        known = None if isinstance(error, ForeignRow) else mine.last_known()  # another account's is never shown
         if known is None:
             raise MirrorUnreachable(
                 "What stands in this project cannot be shown right now: the store that pages are read from does not "

@@ -12,6 +12,7 @@ from people.models import Person
 from projects.errors import MirrorUnreachable
 from projects.models import Project
 from projects.permissions import remember_role
+from projects.stacks import ahead, mirror
 
 View = Callable[..., HttpResponse]
 
@@ -31,6 +32,7 @@ def project_page(view: View) -> View:
         person = person_of(request)
         project = get_object_or_404(Project.objects.visible_to(person), slug=slug)
         remember_role(person, project)
+        ahead.remember(request, mirror.partition(project))
         try:
             return view(request, project, **named)
         except MirrorUnreachable as error:
