@@ -15,6 +15,7 @@ from aws.errors import RateLimited
 
 PATIENCE_SECONDS = 3.0
 HALVED_SECONDS = 60.0
+HELD_BACK = 0.5  # the share of a burst that background work leaves to what somebody waits for
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ PACES = {
 
 _scale = 1.0
 _patience = ContextVar("patience", default=PATIENCE_SECONDS)
+_held_back = ContextVar("held_back", default=0.0)
 
 
 def configure(scale: float) -> None:
@@ -64,7 +66,7 @@ def _bucket(where: str, kind: str) -> _Bucket:
 def acquire(where: str, kind: str) -> None:
     """Take one call's turn, waiting up to three seconds for it. Raises RateLimited with the seconds that remain."""
     deadline = time.monotonic() + _patience.get()
-    while (wait := _take(_bucket(where, kind), PACES[kind])) > 0:
+    while (wait := _take(_bucket(where, kind), PACES[kind], _held_back.get())) > 0:
         if time.monotonic() + wait > deadline:
             raise RateLimited(kind, wait)
         time.sleep(wait)
@@ -80,17 +82,33 @@ def without_waiting() -> Iterator[None]:
         _patience.reset(token)
 
 
-def _take(bucket: _Bucket, pace: Pace) -> float:
-    """Take a token; return 0, or the seconds until there is one."""
+@contextmanager
+def in_background() -> Iterator[None]:
+    """Let calls inside raise RateLimited at once, and already where they would leave less than half of a burst.
+
+    The rest is for calls that somebody waits for, else background work would take each token as it comes.
+    """
+    token = _held_back.set(HELD_BACK)
+    try:
+        with without_waiting():
+            yield
+    finally:
+        _held_back.reset(token)
+
+
+def _take(bucket: _Bucket, pace: Pace, held_back: float) -> float:
+    """Take a token and leave a share of the burst; return 0, or the seconds until there is one to take."""
     with bucket.lock:
         now = time.monotonic()
         rate = pace.per_second * _scale * (0.5 if now < bucket.halved_until else 1)
-        bucket.tokens = min(pace.burst * max(_scale, 1), bucket.tokens + (now - bucket.filled_at) * rate)
+        burst = pace.burst * max(_scale, 1)
+        bucket.tokens = min(burst, bucket.tokens + (now - bucket.filled_at) * rate)
         bucket.filled_at = now
-        if bucket.tokens >= 1:
+        needed = 1 + burst * held_back
+        if bucket.tokens >= needed:
             bucket.tokens -= 1
             return 0.0
-        return (1 - bucket.tokens) / rate
+        return (needed - bucket.tokens) / rate
 
 
 def slow_down(where: str, kind: str) -> None:

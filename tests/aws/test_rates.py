@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -89,10 +90,10 @@ def test_the_pace_is_whole_again_after_its_time(fresh_name: str, monkeypatch: py
     assert refused_for(fresh_name) == pytest.approx(before, rel=0.05)
 
 
-def refused_for(where: str) -> float:
+def refused_for(where: str, kind: str = "write") -> float:
     """Return for how many seconds the next call is put off."""
     with pytest.raises(RateLimited) as refusal:
-        rates.acquire(where, "write")
+        rates.acquire(where, kind)
     return refusal.value.retry_after
 
 
@@ -102,3 +103,41 @@ def test_a_large_scale_lifts_pace_and_burst(fresh_name: str) -> None:
     for _ in range(WRITES * 100):
         rates.acquire(fresh_name, "write")
     assert time.monotonic() - began < 3
+
+
+def unslept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every wait for a turn fail."""
+
+    def sleep(seconds: float) -> None:
+        raise AssertionError(f"waited {seconds} s")
+
+    monkeypatch.setattr(rates, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+
+
+@pytest.mark.parametrize("kind", rates.PACES)
+def test_background_work_leaves_half_of_a_burst_and_never_waits(
+    fresh_name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unslept(monkeypatch)
+    burst = rates.PACES[kind].burst
+    with rates.in_background():
+        behind = taken(fresh_name, kind)
+        with pytest.raises(RateLimited) as refusal:
+            rates.acquire(fresh_name, kind)
+    assert behind == int(burst / 2)
+    assert refusal.value.retry_after > 0
+    with rates.without_waiting():
+        assert behind + taken(fresh_name, kind) == int(burst)
+
+
+def test_background_work_goes_on_at_the_whole_pace(fresh_name: str) -> None:
+    with rates.in_background():
+        taken(fresh_name, "DescribeStacks")
+        wait = refused_for(fresh_name, "DescribeStacks")
+    assert wait <= 1 / (rates.PACES["DescribeStacks"].per_second * 0.01)
+
+
+def test_what_was_held_back_is_so_no_longer_afterwards(fresh_name: str) -> None:
+    with rates.in_background():
+        pass
+    assert taken(fresh_name) == WRITES
