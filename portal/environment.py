@@ -65,11 +65,11 @@ def number(name: str, default: float, *, least: float = 0) -> float:
     return value
 
 
-def count(name: str, default: int) -> int:
-    """Return a whole number, 0 or more."""
+def count(name: str, default: int, *, least: int = 0) -> int:
+    """Return a whole number that is at least `least`."""
     value = text(name, str(default))
-    if not (value.isascii() and value.isdigit()):
-        raise ImproperlyConfigured(f"{name} must be a whole number, 0 or more.")
+    if not (value.isascii() and value.isdigit() and int(value) >= least):
+        raise ImproperlyConfigured(f"{name} must be a whole number, {least} or more.")
     return int(value)
 
 

@@ -74,6 +74,10 @@ STACKPORT_RECONCILE_SECONDS = env.number("STACKPORT_RECONCILE_SECONDS", 3600, le
 STACKPORT_LOOK_AGAIN_SCALE = env.number("STACKPORT_LOOK_AGAIN_SCALE", 1)
 # STACKPORT_LEASE_SECONDS: after so long without a word a worker counts as dead and its step is repeated.
 STACKPORT_LEASE_SECONDS = env.number("STACKPORT_LEASE_SECONDS", 60, least=1)
+# STACKPORT_OPEN_PER_PERSON, STACKPORT_OPEN_PER_PROJECT: how many changes of a project may wait or run at a time.
+STACKPORT_OPEN_PER_PERSON = env.count("STACKPORT_OPEN_PER_PERSON", 50, least=1)
+STACKPORT_OPEN_PER_PROJECT = env.count("STACKPORT_OPEN_PER_PROJECT", 200, least=1)
+# STACKPORT_WORKER_THREADS: how many steps of operations a worker takes at once; one thread more only reads.
 STACKPORT_WORKER_THREADS = int(env.number("STACKPORT_WORKER_THREADS", 4, least=1))
 
 # -- Applications -------------------------------------------------------------------------------------------------

@@ -45,6 +45,10 @@ class FormUsed(ProjectError):
     """The form's key has made a change elsewhere already."""
 
 
+class TooManyOpen(ProjectError):
+    """So many changes wait or run already that no other one is taken now: of this person, or in the project."""
+
+
 class NotRetryable(ProjectError):
     """Only a failed operation can be tried again."""
 

@@ -24,7 +24,7 @@ class Asker:
 
 
 def create(project: Project, spec: BucketSpec, *, by: Asker) -> Operation:
-    """Ask for a new bucket; a worker builds its stack. Raises NameTaken, ProjectNotReady, FormUsed."""
+    """Ask for a new bucket; a worker builds its stack. Raises NameTaken, ProjectNotReady, FormUsed, TooManyOpen."""
     asked = _request(Action.CREATE, spec.name, by, after=spec.to_document())
     if (repeated := operations.repeated(project, asked)) is not None:
         return repeated
@@ -51,7 +51,7 @@ def _standing(project: Project, name: str) -> MirroredStack:
 def change(project: Project, before: BucketSpec, after: BucketSpec, base_fingerprint: str, *, by: Asker) -> Operation:
     """Ask for a change from the state that the form showed.
 
-    Raises BucketGone, BucketBeingDeleted, NothingChanged, ProjectNotReady, FormUsed.
+    Raises BucketGone, BucketBeingDeleted, NothingChanged, ProjectNotReady, FormUsed, TooManyOpen.
     """
     asked = _request(
         Action.CHANGE,
@@ -71,7 +71,10 @@ def change(project: Project, before: BucketSpec, after: BucketSpec, base_fingerp
 
 
 def delete(project: Project, name: str, *, by: Asker) -> Operation:
-    """Ask for an empty bucket to be deleted. Raises BucketGone, BucketBeingDeleted, ProjectNotReady, FormUsed."""
+    """Ask for an empty bucket to be deleted.
+
+    Raises BucketGone, BucketBeingDeleted, ProjectNotReady, FormUsed, TooManyOpen.
+    """
     asked = _request(Action.DELETE, name, by)
     if (repeated := operations.repeated(project, asked)) is not None:
         return repeated

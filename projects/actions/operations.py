@@ -23,7 +23,7 @@ from aws.errors import AWSError
 from people.models import Person
 from projects import live
 from projects.actions import obstacles
-from projects.errors import FormUsed, NotCancellable, NotRemovable, NotRetryable, ProjectNotReady
+from projects.errors import FormUsed, NotCancellable, NotRemovable, NotRetryable, ProjectNotReady, TooManyOpen
 from projects.models import Action, Operation, OperationStep, Project, State
 from projects.stacks.steps import first_step
 
@@ -66,6 +66,22 @@ def bumped(at_least: int = 0) -> Greatest:
     return Greatest(F("version") + 1, Value(max(int(time.time() * 1000), at_least)))
 
 
+def _expect_room(project: Project, person: Person) -> None:
+    """Raise TooManyOpen when the operation that was just opened is one too many; that undoes its transaction."""
+    opened = Operation.objects.filter(project=project).open()
+    for whose, found, most in (
+        ("Your changes", opened.of_actor(person), settings.STACKPORT_OPEN_PER_PERSON),
+        ("Changes", opened, settings.STACKPORT_OPEN_PER_PROJECT),
+    ):
+        others = found.count() - 1
+        if others >= most:
+            raise TooManyOpen(
+                f"{whose} under way in this project, waiting ones included: {others}. More than {most} at a time are not "
+                "taken. This one was not begun, and nothing of it is lost: ask for it again when some of those are done. "
+                "The project's activity shows how far they are."
+            )
+
+
 def expect_open(project: Project) -> None:
     """Raise ProjectNotReady when nothing can be changed in a project now."""
     if project.why_closed:
@@ -98,7 +114,7 @@ def _expect_same(project: Project, first: Operation, asked: Request) -> None:
 def request(project: Project, asked: Request) -> Operation:
     """Write the operation's row and start it unless its target is busy; the same form finds the first row.
 
-    Raises FormUsed when the form's key made something else.
+    Raises FormUsed when the form's key made something else, TooManyOpen.
     """
     operation, created = Operation.objects.get_or_create(
         request_key=asked.request_key,
@@ -121,6 +137,7 @@ def request(project: Project, asked: Request) -> Operation:
     if not created:
         _expect_same(project, operation, asked)
         return operation
+    _expect_room(project, asked.author)
     start_waiting(project, [asked.target])
     transaction.on_commit(partial(live.announce_target, project, asked.target))
     return operation
@@ -206,7 +223,7 @@ def note_progress(operation: Operation) -> None:
 
 
 def retry(operation: Operation, *, by: Person) -> Operation:
-    """Try a failed operation again with everything that was typed. Raises NotRetryable, ProjectNotReady."""
+    """Try a failed operation again with everything that was typed. Raises NotRetryable, ProjectNotReady, TooManyOpen."""
     if operation.state != State.FAILED:
         raise NotRetryable(NOT_FAILED)
     expect_open(operation.project)
@@ -241,6 +258,7 @@ def _retry(operation: Operation, *, by: Person) -> Operation:
     )
     if not settled:
         raise NotRetryable(NOT_FAILED)
+    _expect_room(operation.project, by)
     operation.refresh_from_db()
     OperationStep.objects.create(
         operation=operation,

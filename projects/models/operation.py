@@ -42,6 +42,10 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Return what has not settled."""
         return self.filter(state__in=OPEN_STATES)
 
+    def of_actor(self, person: Person) -> "OperationQuerySet":
+        """Return those whose present attempt a person asked for."""
+        return self.filter(models.Q(retried_by=person) | models.Q(retried_by__isnull=True, author=person))
+
     def with_people(self) -> "OperationQuerySet":
         """Fetch with each what a page says of it: who asked, in which project."""
         return self.select_related("author", "retried_by", "project")

@@ -96,6 +96,7 @@ def test_numbers_and_lists_are_read(given: Set) -> None:
         (lambda name: env.number(name, 1), "inf", "must be a number"),
         (lambda name: env.number(name, 1, least=1), "0.5", "must be at least 1"),
         (lambda name: env.number(name, 1), "-1", "must be at least 0"),
+        (lambda name: env.count(name, 1, least=2), "1", "must be a whole number, 2 or more"),
         (lambda name: env.zone(name, "UTC"), "Mars/Olympus", "must be a time zone such as Europe/Berlin"),
         (lambda name: env.zone(name, "UTC"), "../../etc/passwd", "must be a time zone"),
     ],

@@ -43,6 +43,8 @@ ODD = {
     "STACKPORT_LOOK_AGAIN_SCALE": ("-1", "STACKPORT_LOOK_AGAIN_SCALE must be at least 0."),
     "STACKPORT_LEASE_SECONDS": ("0", "STACKPORT_LEASE_SECONDS must be at least 1."),
     "STACKPORT_WORKER_THREADS": ("inf", "STACKPORT_WORKER_THREADS must be a number"),
+    "STACKPORT_OPEN_PER_PERSON": ("0", "STACKPORT_OPEN_PER_PERSON must be a whole number, 1 or more."),
+    "STACKPORT_OPEN_PER_PROJECT": ("many", "STACKPORT_OPEN_PER_PROJECT must be a whole number, 1 or more."),
     "STACKPORT_LOG_LEVEL": ("LOUD", "STACKPORT_LOG_LEVEL has an odd value. DEBUG, INFO, WARNING or ERROR."),
     "STACKPORT_MAIL_URL": ("smtp://mail.example.com", "STACKPORT_MAIL_URL must be like smtp+tls://"),
     "STACKPORT_MAIL_FROM": ("Stackport", "STACKPORT_MAIL_FROM must be an address such as"),

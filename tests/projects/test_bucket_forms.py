@@ -341,6 +341,48 @@ def test_a_frozen_project_says_so_everywhere_and_takes_no_retry(
     assert Operation.objects.get().state == State.FAILED
 
 
+def test_beyond_the_limit_a_form_comes_back_with_everything_typed(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack, label: str, settings: Any
+) -> None:
+    settings.STACKPORT_OPEN_PER_PERSON = 1
+    browser.post(new_bucket(acme), typed(ana, label=f"{label}-first"))
+    another = {"request_key": "o" * 32, "reason": "ticket 4711"}
+
+    create = browser.post(new_bucket(acme), typed(ana, label=f"{label}-second", **another))
+    change = browser.post(
+        edit(acme, bucket), typed(ana, purpose="Mine", confirmed="yes", **another, **based_on(bucket))
+    )
+    delete = browser.post(
+        edit(acme, bucket).replace("/edit/", "/delete/"), {**another, "confirmation": bucket.spec.label}
+    )
+
+    for answer in (create, change, delete):
+        assert "Your changes under way in this project, waiting ones included: 1. More than 1" in errors_of(answer)
+        assert held(answer)["reason"] == "ticket 4711"
+    assert (held(create)["label"], held(change)["purpose"]) == (f"{label}-second", "Mine")
+    assert Operation.objects.count() == 1
+
+    Operation.objects.update(state=State.SUCCEEDED)
+    assert browser.post(new_bucket(acme), held(create)).status_code == 302
+
+
+def test_beyond_the_limit_a_failed_change_is_not_tried_again(
+    acme: Project, ana: Person, browser: Client, label: str, settings: Any
+) -> None:
+    settings.STACKPORT_OPEN_PER_PERSON = 1
+    browser.post(new_bucket(acme), typed(ana, label=label))
+    failed = Operation.objects.get()
+    Operation.objects.update(state=State.FAILED, cause="AWS was away.")
+    browser.post(new_bucket(acme), typed(ana, label=f"{label}-second", request_key="o" * 32))
+
+    answer = browser.post(failed.get_absolute_url() + "retry/", follow=True)
+
+    assert "nothing of it is lost: ask for it again" in answer.content.decode()
+    failed.refresh_from_db()
+    assert (failed.state, failed.attempt, failed.cause) == (State.FAILED, 1, "AWS was away.")
+    assert not failed.steps.filter(name="asked").exists()
+
+
 @pytest.mark.parametrize("page", ["9" * 5000, "0", "-1", "abc", "99999", "²", "٣"])
 def test_an_odd_page_number_shows_a_page(acme: Project, browser: Client, bucket: MirroredStack, page: str) -> None:
     answer = browser.get(f"/projects/{acme.slug}/buckets/", {"page": page})
