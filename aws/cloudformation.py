@@ -168,22 +168,19 @@ class Stacks:
             raise StackNotFound(f"Stack {name_or_id} does not exist", operation="DescribeStacks")
         return _stack(found[0])
 
+    def page(self, token: str = "") -> tuple[Sequence[StackSummary], str]:
+        """Return a page of the stacks that are not deleted, and the token of the next one; empty after the last."""
+        more = {"NextToken": token} if token else {}
+        page = self._call("list_stacks", "ListStacks", StackStatusFilter=LIVING, **more)
+        return [_summary(row) for row in page["StackSummaries"]], page.get("NextToken") or ""
+
     def list(self) -> Iterator[StackSummary]:
         """Yield every stack that is not deleted, page by page."""
-        arguments: dict[str, Any] = {"StackStatusFilter": LIVING}
-        while True:
-            page = self._call("list_stacks", "ListStacks", **arguments)
-            for row in page["StackSummaries"]:
-                yield StackSummary(
-                    row["StackId"],
-                    row["StackName"],
-                    row["StackStatus"],
-                    row["CreationTime"],
-                    row.get("LastUpdatedTime"),
-                )
-            if not page.get("NextToken"):
-                return
-            arguments["NextToken"] = page["NextToken"]
+        found, token = self.page()
+        yield from found
+        while token:
+            found, token = self.page(token)
+            yield from found
 
     def events(self, name_or_id: str, *, limit: int = 100) -> Iterator[StackEvent]:
         """Yield a stack's events, newest first, at most `limit`. Raises StackNotFound."""
@@ -263,6 +260,12 @@ class Stacks:
     def set_termination_protection(self, name_or_id: str, *, on: bool) -> None:
         """Switch termination protection."""
         self._call("update_termination_protection", "write", StackName=name_or_id, EnableTerminationProtection=on)
+
+
+def _summary(row: Mapping[str, Any]) -> StackSummary:
+    return StackSummary(
+        row["StackId"], row["StackName"], row["StackStatus"], row["CreationTime"], row.get("LastUpdatedTime")
+    )
 
 
 def _stack(row: Mapping[str, Any]) -> Stack:

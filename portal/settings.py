@@ -57,6 +57,8 @@ AWS_REGION = env.text("AWS_DEFAULT_REGION", "eu-west-1", pattern=r"[a-z]{2}(-[a-
 os.environ.setdefault("AWS_DEFAULT_REGION", AWS_REGION)  # boto3 has none of its own, and both must mean the same
 STACKPORT_EVENTS_QUEUE = env.text("STACKPORT_EVENTS_QUEUE", "stackport-stack-events")
 STACKPORT_OPERATIONS_QUEUE = env.text("STACKPORT_OPERATIONS_QUEUE", "stackport-operations")
+# STACKPORT_READINGS_QUEUE: what workers only read, so that no operation waits behind it.
+STACKPORT_READINGS_QUEUE = env.text("STACKPORT_READINGS_QUEUE", "stackport-readings")
 STACKPORT_DEAD_LETTER_QUEUE = env.text("STACKPORT_DEAD_LETTER_QUEUE", "stackport-dead-letters")
 STACKPORT_CACHE_TABLE = env.text("STACKPORT_CACHE_TABLE", "stackport-cache")
 STACKPORT_MIRROR_TABLE = env.text("STACKPORT_MIRROR_TABLE", "stackport-mirror")

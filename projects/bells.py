@@ -1,4 +1,4 @@
-"""Take messages from the operations queue and do the one thing that each names."""
+"""Take messages from the queues of operations and of readings, and do the one thing that each names."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from aws.errors import AWSError
 from aws.sqs import Message, Queue
 from projects import posture, worker
 from projects.actions import operations
-from projects.stacks import rebuild
+from projects.stacks import readings, rebuild
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def handle(message: Message) -> None:
         kind, value = next(iter(body.items()))
         handler = _HANDLERS[kind]
     except (ValueError, AttributeError, StopIteration, KeyError):
-        logger.warning("operations queue: a message that names nothing known was dropped, id=%s", message.message_id)
+        logger.warning("bells: a message that names nothing known was dropped, id=%s", message.message_id)
         return
     handler(value)
 
@@ -36,7 +36,7 @@ def handle(message: Message) -> None:
 _HANDLERS: dict[str, Callable[..., None]] = {
     "operation": lambda value: worker.run_step(UUID(value)),
     "rebuild": rebuild.run,
-    "read": rebuild.read_some,
+    "read": readings.read_some,
     "posture": posture.run,
 }
 
@@ -48,7 +48,7 @@ def serve(queue: Queue, stop: threading.Event) -> None:
         try:
             messages = queue.receive(wait_seconds=POLL_SECONDS, max_messages=1)
         except AWSError as error:
-            logger.warning("operations queue cannot be read: %s", error)
+            logger.warning("queue %s cannot be read: %s", queue.name, error)
             stop.wait(BACKOFF_SECONDS)
             continue
         for message in messages:
@@ -62,9 +62,15 @@ def serve(queue: Queue, stop: threading.Event) -> None:
 
 
 def threads(stop: threading.Event, count: int = 0) -> list[threading.Thread]:
-    """Return the threads that serve the queue, not started."""
-    queue = operations.operations_queue()
+    """Return the threads that serve the queues, not started: some for operations, and one for what is only read.
+
+    So no step of an operation ever waits for a reading to end.
+    """
+    steps = operations.operations_queue()
     return [
-        threading.Thread(target=serve, args=(queue, stop), name=f"worker-{number}")
-        for number in range(count or settings.STACKPORT_WORKER_THREADS)
+        *(
+            threading.Thread(target=serve, args=(steps, stop), name=f"worker-{number}")
+            for number in range(count or settings.STACKPORT_WORKER_THREADS)
+        ),
+        threading.Thread(target=serve, args=(readings.queue(), stop), name="readings"),
     ]

@@ -3,7 +3,6 @@
 Only the lines of the self-test that read and change nothing (`selftest.STANDING`).
 """
 
-import json
 import logging
 import time
 from dataclasses import asdict, dataclass
@@ -12,12 +11,12 @@ from typing import Self
 from django.conf import settings
 from django.core.cache import cache
 
-from aws import sqs
+from aws import rates
 from dynamodb_cache.collections import Snapshot
 from projects import live, selftest
 from projects.models import Project
 from projects.selftest import Line
-from projects.stacks import mirror
+from projects.stacks import mirror, readings
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +50,18 @@ def ask_when_due(project: Project, snapshot: Snapshot) -> None:
     found = Posture.of(snapshot)
     due = found is None or time.time() - found.checked_at > settings.STACKPORT_RECONCILE_SECONDS
     if due and cache.add(f"posture-asked:{project.pk}", 1, timeout=ASKED_SECONDS):
-        sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE).send(json.dumps({"posture": project.pk}))
+        readings.send({"posture": project.pk})
 
 
 def run(project_id: int) -> None:
     """Read the account, keep what it says and tell open pages. Raises AWSError, DynamoDBCacheError."""
     project = Project.objects.get(pk=project_id)
-    lines = selftest.run(project, selftest.STANDING)
+    try:
+        with rates.without_waiting():
+            lines = selftest.run(project, selftest.STANDING, passing_on=readings.NOT_YET)
+    except readings.NOT_YET as error:  # this is no news of the account: what was read last stays
+        readings.send({"posture": project.pk}, readings.seconds_until(error))
+        return
     mirror.partition(project).set_head(posture={"checked_at": time.time(), "lines": [asdict(line) for line in lines]})
     for line in lines:
         if not line.passed:

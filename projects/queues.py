@@ -36,6 +36,8 @@ def prepare() -> None:
     """Make the queues and the private bucket, and renew the events queue's policy. Safe to repeat."""
     dead = sqs.create_queue(settings.STACKPORT_DEAD_LETTER_QUEUE)
     sqs.create_queue(settings.STACKPORT_OPERATIONS_QUEUE, dead_letters=dead, tries=20, visibility_seconds=90)
+    # Longer than a call that hangs, tries included.
+    sqs.create_queue(settings.STACKPORT_READINGS_QUEUE, dead_letters=dead, tries=10, visibility_seconds=180)
     sqs.create_queue(settings.STACKPORT_EVENTS_QUEUE, dead_letters=dead, tries=TRIES, visibility_seconds=30)
     allow_topics()
     s3.ensure_private_bucket(settings.STACKPORT_TEMPLATE_BUCKET)

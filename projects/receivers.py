@@ -5,6 +5,7 @@ is read again. A refused duplicate still rings and announces, because the first 
 """
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +13,12 @@ from django.db.models.signals import post_delete
 from django.db.transaction import on_commit
 
 from aws import rates
-from aws.errors import RateLimited
 from notifications import push, signals, sources, topics
 from notifications.events import StackEvent
 from projects.actions import operations
 from projects.live_topic import ProjectTopic
 from projects.models import Membership, Operation, Project, State
-from projects.stacks import mirror, reading, rebuild
+from projects.stacks import mirror, reading, readings
 from projects.stacks.status import parse
 
 logger = logging.getLogger(__name__)
@@ -63,13 +63,18 @@ def hear_stack(project: Project, event: StackEvent) -> None:
     mirror.keep_event(project, event)  # before the last word, so that who looks then sees it too
     if not settled:
         return
-    try:
-        with rates.without_waiting():  # the events of all projects wait behind this one
-            reading.refresh(project, event.stack_id, targets)
-    except RateLimited:
-        rebuild.read_later(project, [event.stack_id])
+    read_soon(project, event.stack_id, targets)
     for operation in running:
         operations.ring(operation.pk)
+
+
+def read_soon(project: Project, stack_id: str, targets: Iterable[str] = ()) -> None:
+    """Read a stack again now, or let a worker do it when the project's turn has not come. Raises AWSError."""
+    try:
+        with rates.without_waiting():  # the events of all projects wait behind this one
+            reading.refresh(project, stack_id, targets)
+    except readings.NOT_YET:
+        readings.later(project, [stack_id])
 
 
 def on_malformed(sender: object, *, topic_arn: str, stack_id: str | None, **_: Any) -> None:
@@ -77,7 +82,7 @@ def on_malformed(sender: object, *, topic_arn: str, stack_id: str | None, **_: A
     parts = topic_arn.split(":")
     project = Project.objects.filter(account_id=parts[4]).first() if len(parts) == 6 else None
     if project and stack_id:
-        reading.refresh(project, stack_id)
+        read_soon(project, stack_id)
 
 
 def on_membership_gone(sender: object, *, instance: Membership, **_: Any) -> None:

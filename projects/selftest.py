@@ -38,12 +38,19 @@ Check = Callable[[Project], str]
 """Return what to change; empty when the line holds."""
 
 
-def run(project: Project, checks: Mapping[str, Check] | None = None) -> list[Line]:
-    """Run checks in order, all by default; an error of AWS is a line that cannot be judged, never the end."""
+def run(
+    project: Project, checks: Mapping[str, Check] | None = None, *, passing_on: tuple[type[AWSError], ...] = ()
+) -> list[Line]:
+    """Run checks in order, all by default; an error of AWS is a line that cannot be judged.
+
+    Raises only the errors of `passing_on`, for a caller that asks again later.
+    """
     lines = []
     for name, check in (CHECKS if checks is None else checks).items():
         try:
             problem = check(project)
+        except passing_on:
+            raise
         except AWSError as error:
             problem = f"Cannot be judged. {error.words} {_remedy(project, error)}"
         except IncompleteBaseline as error:

@@ -1,6 +1,7 @@
 """Find what was lost: bells between commit and send, events, workers that died, stacks that nobody told us of."""
 
 import logging
+import random
 import threading
 import time
 from datetime import datetime, timedelta
@@ -10,12 +11,13 @@ from django.core.cache import cache
 from django.db import close_old_connections, transaction
 from django.utils import timezone
 
+from aws import rates
 from aws.errors import AWSError
 from dynamodb_cache.errors import DynamoDBCacheError, TableMissing
 from projects import posture, queues
 from projects.actions import operations
 from projects.models import Operation, Project, ProjectState, State
-from projects.stacks import index, mirror, reading, rebuild
+from projects.stacks import index, mirror, reading, readings, rebuild
 
 logger = logging.getLogger(__name__)
 
@@ -78,12 +80,20 @@ def start_forgotten() -> None:
 
 
 def read_silent(project: Project) -> None:
-    """Read stacks again that are at work and were not heard of for a while."""
+    """Read stacks again that are at work and were not heard of for a while, as many as may be read at once."""
     long_ago = timezone.now() - timedelta(seconds=SILENT_SECONDS)
-    for stack in index.stacks(mirror.snapshot(project)).values():
-        if stack.status.settled or datetime.fromisoformat(stack.updated_at) > long_ago:
-            continue
-        reading.refresh(project, stack.stack_id)
+    silent = [
+        stack
+        for stack in index.stacks(mirror.snapshot(project)).values()
+        if not stack.status.settled and datetime.fromisoformat(stack.updated_at) <= long_ago
+    ]
+    # In another order each time, so that each has its turn.
+    for stack in random.sample(silent, len(silent)):
+        try:
+            with rates.without_waiting():  # the other projects are swept behind this one
+                reading.refresh(project, stack.stack_id)
+        except readings.NOT_YET:
+            return
         running = Operation.objects.filter(project=project, stack_id=stack.stack_id, state=State.RUNNING)
         for operation_id in running.values_list("pk", flat=True):
             operations.ring(operation_id)

@@ -12,6 +12,7 @@ LONG = (
     "test_kills.py",
     "test_killed_processes.py",
     "test_convergence.py",
+    "test_fairness.py",
     "test_forged_events.py",
     "test_call_counts.py",
     "test_wiped_mirror.py",

@@ -4,31 +4,45 @@ Tests of operations use it to take messages one by one, lose them, double them, 
 """
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 
 from aws import clients, sqs
-from aws.sqs import Message
 from notifications import push
 from notifications.intake import Intake
 from projects import bells, queues, sweep
 from projects.actions.operations import operations_queue
 from projects.models import Operation
+from projects.stacks import readings
 
 PATIENCE_SECONDS = 20
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.1
-__all__ = ["hear_all", "intake", "listening", "purge", "queues", "ring_one", "settle", "take_bells", "until"]
+__all__ = [
+    "handle_one",
+    "hear_all",
+    "intake",
+    "listening",
+    "purge",
+    "queues",
+    "ring_one",
+    "settle",
+    "take_readings",
+    "until",
+]
 
 
 def purge() -> None:
     """Empty the portal's queues."""
     for name in (
         settings.STACKPORT_OPERATIONS_QUEUE,
+        settings.STACKPORT_READINGS_QUEUE,
         settings.STACKPORT_EVENTS_QUEUE,
         settings.STACKPORT_DEAD_LETTER_QUEUE,
     ):
@@ -39,14 +53,22 @@ def purge() -> None:
             clients.home("sqs").delete_message_batch(QueueUrl=queue.url(), Entries=gone)
 
 
-def take_bells() -> list[Message]:
-    """Return the messages that wait in the operations queue now, not yet deleted."""
-    return operations_queue().receive(wait_seconds=0, max_messages=10)
+def take_readings() -> list[Any]:
+    """Return what waits in the readings queue now, up to ten, and take it out."""
+    queue = readings.queue()
+    messages = queue.receive(wait_seconds=0)
+    for message in messages:
+        queue.delete(message)
+    return [json.loads(message.body) for message in messages]
 
 
 def ring_one() -> bool:
-    """Handle the next bell; False when none waits."""
-    queue = operations_queue()
+    """Handle the next bell, else the next reading; False when none waits."""
+    return any(handle_one(queue) for queue in (operations_queue(), readings.queue()))
+
+
+def handle_one(queue: sqs.Queue) -> bool:
+    """Handle the next message of a queue of the worker's; False when none waits."""
     messages = queue.receive(wait_seconds=0, max_messages=1)
     for message in messages:
         bells.handle(message)

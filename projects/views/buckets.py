@@ -14,8 +14,8 @@ from projects.actions.buckets import Asker
 from projects.bucket_pages import Bucket, Query
 from projects.errors import FormUsed, NameTaken, ProjectError
 from projects.forms import BucketForm, DeleteForm, KeyedForm, new_request_key
-from projects.models import Action, Operation, Project, ProjectState, State
-from projects.stacks import mirror, rebuild
+from projects.models import Action, Operation, Project, State
+from projects.stacks import mirror
 from projects.stacks.changes import conflict_words, conflicts, in_words, losses, rebased
 from projects.stacks.naming import bucket_name
 from projects.stacks.spec import BucketSpec
@@ -31,8 +31,6 @@ SHOWN_OPERATIONS = 20
 def bucket_list(request: HttpRequest, project: Project) -> HttpResponse:
     """The project's buckets; sorting, filter, search and page stand in the address."""
     page = bucket_pages.page(project, Query.of(request.GET))
-    if not page.complete and project.state != ProjectState.ONBOARDING:
-        rebuild.ask(project)
     template = "projects/_bucket_list.html" if request.headers.get("HX-Request") else "projects/bucket_list.html"
     context = {
         "project": project,

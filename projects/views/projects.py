@@ -11,9 +11,8 @@ from django.views.decorators.http import require_safe
 
 from notifications.topics import TOPICS_AT_MOST
 from projects import bucket_pages, live
-from projects.models import Operation, Project, ProjectState, State
+from projects.models import Operation, Project, State
 from projects.posture import Posture
-from projects.stacks import rebuild
 from projects.views.access import person_of, project_page
 
 RECENT = 10
@@ -50,8 +49,6 @@ def home(request: HttpRequest) -> HttpResponse:
 def overview(request: HttpRequest, project: Project) -> HttpResponse:
     """What the project is, what runs in it, how its account is protected."""
     page = bucket_pages.page(project, bucket_pages.Query())
-    if not page.complete and project.state != ProjectState.ONBOARDING:
-        rebuild.ask(project)
     stamp = live.operations_stamps([project]).get(project.pk, ())
     context = {
         "project": project,

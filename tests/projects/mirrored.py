@@ -3,6 +3,9 @@
 import uuid
 from collections.abc import Iterable
 
+from django.conf import settings
+
+from dynamodb_cache.client import client
 from projects.models import Project
 from projects.stacks import mirror
 from projects.stacks.mirror import MirroredStack
@@ -10,6 +13,7 @@ from projects.stacks.naming import Kind, bucket_name, stack_name
 from projects.stacks.spec import BucketSpec, Retention
 from projects.stacks.status import StackStatus, parse
 
+KEYS = {settings.STACKPORT_MIRROR_TABLE: ("p", "s"), settings.STACKPORT_CACHE_TABLE: ("k",)}
 HEARD = "2026-11-23T10:00:00.000Z"
 
 
@@ -47,3 +51,11 @@ def fill(project: Project, stacks: Iterable[MirroredStack], *, moment: str = HEA
     mine = mirror.partition(project)
     mine.put_many((one.stack_id, one.document(), f"{moment}#{parse(str(one.status)).rank}") for one in stacks)
     mine.set_head(complete=True)
+
+
+def wipe() -> None:
+    """Delete every item of the mirror's table and of the cache's."""
+    for table, keys in KEYS.items():
+        for page in client().get_paginator("scan").paginate(TableName=table):
+            for item in page["Items"]:
+                client().delete_item(TableName=table, Key={key: item[key] for key in keys})

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core.cache import cache
@@ -14,6 +13,7 @@ from aws import sqs
 from people.models import Person
 from projects import queues, sweep
 from projects.models import Action, Membership, Operation, OperationStep, Project, ProjectState, State
+from projects.stacks import readings
 from tests.factories import PersonFactory, ProjectFactory
 
 pytestmark = pytest.mark.usefixtures("portal_tables")
@@ -217,8 +217,8 @@ def test_resync_asks_once_in_a_while(sam: Client, project: Project) -> None:
 
 
 def asked() -> int:
-    """Return how many bells wait for workers."""
-    return sqs.queue(settings.STACKPORT_OPERATIONS_QUEUE).waiting()
+    """Return how many readings wait for workers."""
+    return readings.queue().waiting()
 
 
 # -- memberships -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from notifications.topics import TOPICS_AT_MOST
 from people.models import Person
-from projects import live
+from projects import live, sweep
 from projects.actions import buckets, projects
 from projects.actions.operations import bumped
 from projects.live_topic import ProjectTopic
@@ -208,7 +208,7 @@ def test_a_new_bucket_says_why_none_can_be_made(acme: Project, browser: Client) 
     assert 'id="send"' not in html
 
 
-def test_a_project_being_set_up_says_so_and_asks_for_no_rebuild(portal: None, ana: Person, client: Client) -> None:
+def test_a_project_being_set_up_says_so_and_is_not_rebuilt(portal: None, ana: Person, client: Client) -> None:
     young = ProjectFactory(name="Young", slug="young", state=ProjectState.ONBOARDING)
     Membership.objects.create(project=young, person=ana, role=Role.MANAGER)
     client.force_login(ana)
@@ -218,10 +218,13 @@ def test_a_project_being_set_up_says_so_and_asks_for_no_rebuild(portal: None, an
         assert "still being set up by staff" in words
         assert "being read from CloudFormation" not in words
         assert "Create the first bucket" not in words
-    assert portal_run.take_bells() == []
+    sweep.once()
+    assert {"rebuild": young.pk} not in portal_run.take_readings()
     Project.objects.filter(pk=young.pk).update(state=ProjectState.ACTIVE)
     assert "being read from CloudFormation" in client.get("/projects/young/buckets/").content.decode()
-    assert len(portal_run.take_bells()) == 1
+    assert portal_run.take_readings() == [], "a page would wait for SQS"
+    sweep.once()
+    assert {"rebuild": young.pk} in portal_run.take_readings()
 
 
 def test_a_refusal_is_shown_in_the_colour_of_one(acme: Project, ana: Person, browser: Client, label: str) -> None:

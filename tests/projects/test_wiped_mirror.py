@@ -15,17 +15,8 @@ from projects.actions import buckets
 from projects.models import Project, State
 from projects.stacks import mirror
 from tests import portal_run
+from tests.projects import mirrored
 from tests.projects.specs import asker, spec_for
-
-KEYS = {settings.STACKPORT_MIRROR_TABLE: ("p", "s"), settings.STACKPORT_CACHE_TABLE: ("k",)}
-
-
-def wipe() -> None:
-    """Delete every item of both tables."""
-    for table, keys in KEYS.items():
-        for page in client().get_paginator("scan").paginate(TableName=table):
-            for item in page["Items"]:
-                client().delete_item(TableName=table, Key={key: item[key] for key in keys})
 
 
 @pytest.fixture
@@ -40,7 +31,7 @@ def test_everything_comes_back_from_cloudformation(acme: Project, name: str) -> 
     before = live.find_bucket(acme, name)
     assert before is not None
 
-    wipe()
+    mirrored.wipe()
     assert live.find_bucket(acme, name) is None
     sweep.compare_when_due(acme)
     portal_run.until(lambda: (found := live.find_bucket(acme, name)) is not None and bool(found.fingerprint))
@@ -58,12 +49,12 @@ def test_nobody_is_logged_out_and_the_page_says_what_it_lacks(
     address = f"/projects/{acme.slug}/buckets/?q={name}"  # the account has buckets of other tests, by pages
     assert name.encode() in client.get(address).content
 
-    wipe()
+    mirrored.wipe()
     answer = client.get(address)
 
     assert answer.status_code == 200
     assert b"is being read from CloudFormation" in answer.content
-    # The page itself has asked a worker to read everything again.
+    sweep.once()
     portal_run.until(
         lambda: bucket_pages.page(acme, bucket_pages.Query()).unread == 0 and mirror.snapshot(acme).complete
     )

@@ -1,4 +1,4 @@
-"""`manage.py work`: the worker process. Takes bells from the operations queue, and sweeps up what was lost."""
+"""`manage.py work`: the worker process. Takes steps of operations, reads accounts, and sweeps up what was lost."""
 
 import signal
 import threading
@@ -14,10 +14,12 @@ from projects import bells, sweep
 class Command(BaseCommand):
     """Runs until SIGTERM or SIGINT; a step under way is finished first."""
 
-    help = "Run operations: one short step a message, and the sweep that finds lost bells and lost events."
+    help = "Run operations, one short step a message; read accounts; and sweep, to find lost bells and lost events."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--threads", type=int, default=0, help="how many steps at once (default: the setting)")
+        parser.add_argument(
+            "--threads", type=int, default=0, help="how many steps of operations at once (default: the setting)"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         expect_fit(self)
