@@ -12,6 +12,15 @@ from projects.stacks.spec import PURPOSE_MAXIMUM, VERSIONS_DAYS, BucketSpec, Inv
 
 _VERSIONS_WORDS = {7: "a week", 30: "30 days", 90: "90 days", 365: "a year"}
 REASON_MAXIMUM = 300
+# Nothing to find fault with: it stands in for a field that was refused, so that all others are judged with it.
+_UNJUDGED = {
+    "label": "a",
+    "purpose": "-",
+    "owner": "a@example.com",
+    "retention": "keep",
+    "versions_days": 90,
+    "tags": (),
+}
 
 
 def new_request_key() -> str:
@@ -126,18 +135,25 @@ class BucketForm(KeyedForm):
         cleaned: dict[str, Any] = super().clean() or {}
         if self.standing is not None and "before" in cleaned:
             self._judge_before(cleaned["before"], self.standing)
-        if not self.errors:
-            problems = self.spec().validate()
-            if "label" in problems:
-                problems.pop("name", None)  # made from it, so the words would only be said twice
-            for name, problem in problems.items():
-                field = "label" if name == "name" else name
+        problems = self._spec_of(_UNJUDGED | cleaned).validate()
+        if "label" in problems:
+            problems.pop("name", None)  # made from it, so the words would only be said twice
+        for name, problem in problems.items():
+            field = "label" if name == "name" else name
+            if field not in self.errors:
                 self.add_error(field if field in self.fields else None, problem)
         return cleaned
 
+    @property
+    def name(self) -> str:
+        """The final name that was typed, also while other fields are wrong; empty when it cannot be one."""
+        return self._spec_of(_UNJUDGED | self.cleaned_data).name if "label" in self.cleaned_data else ""
+
     def spec(self) -> BucketSpec:
         """Return what was typed as a spec."""
-        data = self.cleaned_data
+        return self._spec_of(self.cleaned_data)
+
+    def _spec_of(self, data: dict[str, Any]) -> BucketSpec:
         if self.standing is not None:
             label, name = self.standing.label, self.standing.name
         else:

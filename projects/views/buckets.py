@@ -103,13 +103,15 @@ def bucket_create(request: HttpRequest, project: Project) -> HttpResponse:
     if again is not None:
         initial |= BucketForm.initial_of(BucketSpec.from_document(again.after)) | {"reason": again.reason}
     form = BucketForm(request.POST or None, project=project, initial=initial)
-    if form.is_valid():
-        try:
+    try:
+        if form.is_valid():
             return redirect(buckets.create(project, form.spec(), by=_asker(request, form)))
-        except NameTaken as refusal:
-            form.add_error("label", str(refusal))
-        except ProjectError as refusal:
-            _refuse(form, refusal)
+        if form.is_bound and (taken := obstacles.taken_by(project, form.name)):
+            form.add_error("label", taken)
+    except NameTaken as refusal:
+        form.add_error("label", str(refusal))
+    except ProjectError as refusal:
+        _refuse(form, refusal)
     return _form_page(request, "projects/bucket_create.html", form, context)
 
 

@@ -236,6 +236,32 @@ def test_what_is_too_long_is_told_and_not_cut(acme: Project, ana: Person, browse
     assert not Operation.objects.exists()
 
 
+def test_every_field_that_is_wrong_says_so_at_once(acme: Project, ana: Person, browser: Client, bucket: Any) -> None:
+    wrong = {
+        "purpose": "long " * 60,
+        "owner": "nobody",
+        "versions_days": "8",
+        "tags": "a = 1\na = 2",
+        "reason": "\u202e",
+    }
+
+    made = browser.post(new_bucket(acme), typed(ana, label="Not A Name!", **wrong)).context["form"]
+    changed = browser.post(edit(acme, bucket), typed(ana, **wrong, **based_on(bucket))).context["form"]
+
+    assert set(made.errors) == {"label", *wrong}
+    assert set(changed.errors) == set(wrong)
+    assert [len(found) for found in made.errors.values()] == [1] * 6
+
+
+def test_a_name_that_is_taken_says_so_beside_what_else_is_wrong(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    answer = browser.post(new_bucket(acme), typed(ana, label=bucket.spec.label, purpose=""))
+
+    assert "This project has a bucket of this name already." in errors_of(answer)
+    assert "required" in errors_of(answer)
+
+
 def test_a_creation_that_failed_is_taken_off_the_list_and_its_page_stays(
     acme: Project, ana: Person, browser: Client, label: str
 ) -> None:
