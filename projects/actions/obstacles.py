@@ -1,7 +1,10 @@
 """What stands in the way of a change, in words: names that are taken, deletions under way, conflicts, what is gone."""
 
+from dataclasses import dataclass
+
 from projects import live
 from projects.models import Action, Operation, Project
+from projects.stacks.causes import NAME_TAKEN
 from projects.stacks.changes import conflict_words, conflicts
 
 # Failed in one of these, a creation or change stands: only what comes from there on is done again.
@@ -34,18 +37,50 @@ def resumed_at(operation: Operation) -> str:
     return RESUMED_AT.get((Action(operation.action), operation.step), "")
 
 
-def against_retry(operation: Operation) -> str:
-    """Return why trying a failed operation again could only fail; empty when it may succeed."""
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why trying again could only fail, in words, and whether the form, begun again from what stands, may succeed."""
+
+    words: str
+    form_helps: bool = False
+
+
+def against_retry(operation: Operation) -> Obstacle | None:
+    """Return why trying a failed operation again could only fail; None when it may succeed."""
     project, name = operation.project, operation.target_name
     if operation.action == Action.CREATE:
-        return "" if resumed_at(operation) else taken_by(project, name)
+        taken = "" if resumed_at(operation) else taken_by(project, name)
+        return Obstacle(taken, form_helps=True) if taken else None
     if found := being_deleted(project, name):
-        return found
+        return Obstacle(found)
     stack = live.find_bucket(project, name)
     if stack is None or stack.stack_id != operation.stack_id:
-        return "The bucket that this was about does not exist any more, so there is nothing to try again."
+        return Obstacle("The bucket that this was about does not exist any more, so there is nothing to try again.")
     if operation.action == Action.CHANGE and operation.before is not None and stack.spec is not None:
         fought_over = conflicts(operation.before, operation.after or {}, stack.spec.to_document())
         if fought_over:
-            return conflict_words(fought_over, stack.spec) + " Open the form with everything typed instead."
-    return ""
+            words = conflict_words(fought_over, stack.spec)
+            return Obstacle(f"{words} If you want yours instead, begin again from what stands now.", form_helps=True)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class WaysOn:
+    """What is offered after a failure: another try, or why not; the form, in words, or none."""
+
+    retry: bool
+    why_no_retry: str
+    form: str
+    form_first: bool
+
+
+def ways_on(action: str, cause: str, obstacle: Obstacle | None) -> WaysOn:
+    """Return what is offered after a failure: nothing that could only be refused."""
+    form = "" if action == Action.DELETE else "Open the form with everything typed"
+    if obstacle is None:
+        return WaysOn(retry=True, why_no_retry="", form=form, form_first=NAME_TAKEN in cause and bool(form))
+    if not obstacle.form_helps:
+        form = ""
+    elif action == Action.CHANGE:
+        form = "Begin again from what stands now"
+    return WaysOn(retry=False, why_no_retry=obstacle.words, form=form, form_first=bool(form))

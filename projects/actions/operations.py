@@ -228,7 +228,7 @@ def retry(operation: Operation, *, by: Person) -> Operation:
         raise NotRetryable(NOT_FAILED)
     expect_open(operation.project)
     if obstacle := obstacles.against_retry(operation):
-        raise NotRetryable(obstacle)
+        raise NotRetryable(obstacle.words)
     try:
         return _retry(operation, by=by)
     except IntegrityError as error:

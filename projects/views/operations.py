@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from projects.actions import operations
-from projects.errors import ProjectError
+from projects.actions import obstacles, operations
+from projects.actions.obstacles import Obstacle, WaysOn
+from projects.errors import MirrorUnreachable, ProjectError
 from projects.models import Action, Operation, OperationStep, Project, State
-from projects.stacks.causes import NAME_TAKEN
 from projects.stacks.changes import in_words
 from projects.stacks.spec import BucketSpec
 from projects.stacks.steps import WORDS
@@ -30,7 +30,7 @@ def operation_detail(request: HttpRequest, project: Project, pk: UUID) -> HttpRe
         **_timeline(operation),
         "asked": _asked(operation),
         "before_it": _before_it(operation),
-        "name_taken": operation.action == Action.CREATE and NAME_TAKEN in operation.cause,
+        "ways_on": _ways_on(operation) if operation.state == State.FAILED else None,
     }
     template = "projects/_operation.html" if request.headers.get("HX-Request") else "projects/operation.html"
     return render(request, template, context)
@@ -58,6 +58,16 @@ def _asked(operation: Operation) -> list[str]:
             *(f"Tag {key}: {value}" for key, value in spec.tags),
         ]
     return []
+
+
+def _ways_on(operation: Operation) -> WaysOn:
+    """Return what is offered after a failure; while nobody knows what stands, another try is."""
+    try:
+        closed = operation.project.why_closed
+        obstacle = Obstacle(closed) if closed else obstacles.against_retry(operation)
+    except MirrorUnreachable:
+        obstacle = None
+    return obstacles.ways_on(operation.action, operation.cause, obstacle)
 
 
 def _before_it(operation: Operation) -> Operation | None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from people.models import Person
 from projects.actions import buckets
+from projects.actions.obstacles import Obstacle, ways_on
 from projects.models import Operation, OperationStep, Project, ProjectState, State
 from projects.stacks import causes, mirror
 from projects.stacks.mirror import MirroredStack
@@ -342,10 +343,55 @@ def test_a_change_that_can_only_fail_is_not_tried_again(
     moved = mirrored.stack(acme, mirrored.spec(acme, bucket.spec.label, owner=ana.email, purpose="Somebody else's"))
     mirrored.fill(acme, [moved], moment="2026-11-23T12:00:00.000Z")
 
-    answer = browser.post(Operation.objects.get().get_absolute_url() + "retry/", follow=True)
+    operation = Operation.objects.get()
 
+    page = browser.get(operation.get_absolute_url()).content.decode()
+    answer = browser.post(operation.get_absolute_url() + "retry/", follow=True)
+
+    assert "retry/" not in page
+    again = f"{edit(acme, bucket)}?again={operation.pk}"
+    assert f'href="{again}">Begin again from what stands now</a>' in page
+    assert held(browser.get(again))["purpose"] == "Mine"
     assert "Somebody else changed the same thing" in answer.content.decode()
+    assert "begin again from what stands now" in answer.content.decode()
     assert Operation.objects.get().state == State.FAILED
+
+
+def test_a_failure_of_a_bucket_that_is_gone_offers_nothing_that_could_only_fail(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    browser.post(edit(acme, bucket), typed(ana, purpose="Mine", confirmed="yes", **based_on(bucket)))
+    Operation.objects.update(state=State.FAILED)
+    mirror.partition(acme).delete(bucket.stack_id, observed_at="2026-11-23T12:00:00.000Z#9")
+
+    page = browser.get(Operation.objects.get().get_absolute_url()).content.decode()
+
+    assert "does not exist any more, so there is nothing to try again" in page
+    assert "retry/" not in page
+    assert "?again=" not in page
+
+
+@pytest.mark.parametrize(
+    ("action", "cause", "obstacle", "ways"),
+    [
+        ("change", "", None, ("retry", "Open the form with everything typed")),
+        ("change", "", Obstacle("Fought over.", form_helps=True), ("Begin again from what stands now",)),
+        ("change", "", Obstacle("Gone."), ()),
+        ("delete", "", None, ("retry",)),
+        ("delete", "", Obstacle("Gone."), ()),
+        ("create", "", None, ("retry", "Open the form with everything typed")),
+        ("create", causes.NAME_TAKEN, None, ("Open the form with everything typed", "retry")),
+        ("create", "", Obstacle("Taken.", form_helps=True), ("Open the form with everything typed",)),
+    ],
+)
+def test_after_a_failure_only_what_may_succeed_is_offered(
+    action: str, cause: str, obstacle: Obstacle | None, ways: tuple[str, ...]
+) -> None:
+    found = ways_on(action, cause, obstacle)
+
+    offered = [*(["retry"] if found.retry else []), *([found.form] if found.form else [])]
+    assert tuple(reversed(offered) if found.form_first else offered) == ways
+    assert found.why_no_retry == (obstacle.words if obstacle else "")
 
 
 def test_a_frozen_project_says_so_everywhere_and_takes_no_retry(
@@ -362,6 +408,9 @@ def test_a_frozen_project_says_so_everywhere_and_takes_no_retry(
         assert "Staff has frozen this project: audit under way." in words, page
         assert 'href="/projects/acme-live/new-bucket/"' not in words
         assert "/edit/" not in words
+    failed = browser.get(Operation.objects.get().get_absolute_url()).content.decode()
+    assert "retry/" not in failed
+    assert "?again=" not in failed
     answer = browser.post(Operation.objects.get().get_absolute_url() + "retry/", follow=True)
     assert "Staff has frozen this project" in answer.content.decode()
     assert Operation.objects.get().state == State.FAILED
