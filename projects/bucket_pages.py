@@ -94,6 +94,22 @@ class Bucket:
         return f"{self.deletion.actor} asked to delete it; that waits behind this change."
 
     @property
+    def never_made(self) -> bool:
+        """Whether its creation failed and nothing of it stands."""
+        return self.stack is None and self.running is None
+
+    def why_not_yet(self, form_of: str) -> str:
+        """Why there is no form to "edit" or to "delete" it, in words; empty when there is one."""
+        done = "deleted" if form_of == "delete" else "changed"
+        if self.never_made:
+            return f"It could not be created, so there is nothing to be {done}."
+        if self.stack is None:
+            return f"It can be {done} once it is made."
+        if form_of != "delete" and self.stack.spec is None:
+            return self.stack.problem or "Its details are still being read from CloudFormation."
+        return ""
+
+    @property
     def why_locked(self) -> str:
         """Why it takes no change right now; empty when it does."""
         if self.stack is None:

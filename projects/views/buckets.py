@@ -142,7 +142,7 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
         return _gone(request, project, name)
     standing = bucket.stack.spec if bucket.stack else None
     if standing is None or bucket.stack is None:
-        raise Http404
+        return _not_yet(request, project, name, bucket, "edit")
     again = _failed(project, Action.CHANGE, request.GET.get("again", ""))
     initial = {**_begun(again, standing), "request_key": new_request_key()}
     initial |= {"base": bucket.stack.fingerprint, "before": standing.to_document()}
@@ -182,6 +182,8 @@ def bucket_delete(request: HttpRequest, project: Project, name: str) -> HttpResp
         return _around_form(request, project, name, bucket)
     if bucket is None:
         return _gone(request, project, name)
+    if bucket.stack is None:
+        return _not_yet(request, project, name, bucket, "delete")
     form = DeleteForm(request.POST or None, label=bucket.label, initial={"request_key": new_request_key()})
     if form.is_valid():
         try:
@@ -206,11 +208,22 @@ def _gone(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     return render(request, "projects/bucket_gone.html", {"project": project, "deletion": deletion}, status=410)
 
 
+def _not_yet(request: HttpRequest, project: Project, name: str, bucket: Bucket | None, form_of: str) -> HttpResponse:
+    """Say why there is no form yet, or never will be; the part that lives says when there is one."""
+    context = {"project": project, "name": name, "item": live.bucket_item(name), "bucket": bucket, "form_of": form_of}
+    context["why_not_yet"] = bucket.why_not_yet(form_of) if bucket else ""
+    if request.headers.get("HX-Request"):
+        return render(request, "projects/_bucket_not_yet.html", context)
+    return render(request, "projects/bucket_not_yet.html", context, status=200 if request.method == "GET" else 409)
+
+
 def _around_form(request: HttpRequest, project: Project, name: str, bucket: Bucket | None) -> HttpResponse:
     """What stands around an open form, for the live update: who changes the bucket, and what may be sent now.
 
     The form itself is never touched: somebody types in it.
     """
+    if waits_for := request.GET.get("not-yet", ""):
+        return _not_yet(request, project, name, bucket, waits_for)
     if bucket is None:
         context = {"project": project, "gone": True, "deletion": _deletion(project, name)}
         return render(request, "projects/_around_form.html", context)

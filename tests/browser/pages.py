@@ -51,6 +51,14 @@ def never_made(page: Page) -> None:
     page.get_by_role("link", name="scanner-inbox", exact=True).click()
 
 
+def delete_never_made(page: Page) -> None:
+    """Open the deletion of a bucket whose creation failed."""
+    never_made(page)
+    expect(page.locator("#bucket")).to_have_attribute("data-state", "failed", timeout=PATIENCE)
+    page.goto(f"{page.url}delete/")
+    expect(page.locator("main")).to_contain_text("there is nothing to be deleted")
+
+
 def create_with_errors(page: Page) -> None:
     """Send a form with mistakes."""
     page.goto(f"{ACME}new-bucket/")
@@ -252,6 +260,7 @@ PAGES: Mapping[str, Mapping[str, Visit]] = {
         "bucket-activity": bucket_activity,
         "bucket-technical": technical,
         "bucket-never-made": never_made,
+        "bucket-never-made-delete": delete_never_made,
         "bucket-create": at(f"{ACME}new-bucket/"),
         "bucket-create-errors": create_with_errors,
         "bucket-edit": edit,

@@ -12,6 +12,7 @@ from django.utils import timezone
 from people.models import Person
 from projects.actions import buckets
 from projects.actions.obstacles import Obstacle, ways_on
+from projects.actions.operations import bumped
 from projects.models import Operation, OperationStep, Project, ProjectState, State
 from projects.stacks import causes, mirror
 from projects.stacks.mirror import MirroredStack
@@ -292,6 +293,58 @@ def test_nothing_else_is_taken_off_the_list(
 
     assert "Only a creation that failed can be taken off the list." in words
     assert Operation.objects.get().state == state
+
+
+def test_a_bucket_that_never_was_has_no_forms(acme: Project, ana: Person, browser: Client) -> None:
+    for form in ("edit", "delete"):
+        address = f"/projects/{acme.slug}/buckets/never-was/{form}/"
+        assert browser.get(address).status_code == 404
+        assert browser.post(address, {"confirmation": "never-was", "request_key": "k"}).status_code == 404
+
+
+@pytest.mark.parametrize(("form", "done"), [("edit", "changed"), ("delete", "deleted")])
+def test_the_forms_of_a_bucket_that_does_not_stand_say_only_what_is_true(
+    acme: Project, ana: Person, browser: Client, label: str, form: str, done: str
+) -> None:
+    browser.post(new_bucket(acme), typed(ana, label=label))
+    operation = Operation.objects.get()
+    address = f"/projects/{acme.slug}/buckets/{operation.target_name}/{form}/"
+
+    running = browser.get(address)
+    sent = browser.post(address, typed(ana, confirmation=label, request_key="another"))
+    Operation.objects.update(state=State.FAILED, cause="AWS said no.", version=bumped())
+    failed = browser.get(address)
+    fragment = browser.get(f"{address}?not-yet={form}", headers={"HX-Request": "true"}).content.decode()
+
+    assert (running.status_code, sent.status_code, failed.status_code) == (200, 409, 200)
+    for answer in (running, sent):
+        assert f"It can be {done} once it is made." in answer.content.decode()
+    for words in (failed.content.decode(), fragment):
+        assert f"It could not be created, so there is nothing to be {done}." in words
+        assert f"{operation.get_absolute_url()}remove/" in words
+    for words in (running.content.decode(), sent.content.decode(), failed.content.decode()):
+        assert "Only an empty bucket is deleted" not in words
+        assert "does not exist any more" not in words
+    assert Operation.objects.count() == 1
+    browser.post(f"{operation.get_absolute_url()}remove/")
+    left = browser.get(f"{address}?not-yet={form}", headers={"HX-Request": "true"}).content.decode()
+    assert "Nothing is left of it" in left
+    mirrored.fill(acme, [mirrored.stack(acme, mirrored.spec(acme, label))])
+    made = browser.get(f"{address}?not-yet={form}", headers={"HX-Request": "true"}).content.decode()
+    assert "It stands now." in made
+    assert f'href="{address}"' in made
+
+
+def test_the_form_of_a_bucket_of_which_only_the_name_is_known_says_so(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    named = replace(bucket, spec=None, fingerprint="")
+    mirrored.fill(acme, [named], moment="2026-11-23T12:00:00.000Z")
+
+    answer = browser.get(f"/projects/{acme.slug}/buckets/{named.name}/edit/")
+
+    assert answer.status_code == 200
+    assert "Its details are still being read from CloudFormation." in answer.content.decode()
 
 
 def test_a_bucket_that_stands_stays_in_the_list(
