@@ -1,12 +1,17 @@
 """What stands in the way of a change, in words: names that are taken, deletions under way, conflicts, what is gone."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
 
 from projects import live
-from projects.models import Action, Operation, Project
+from projects.models import Action, Operation, Project, State
 from projects.stacks.causes import NAME_TAKEN
 from projects.stacks.changes import conflict_words, conflicts
 
+REFUSAL_TOLD_FOR = timedelta(days=1)
 # Failed in one of these, a creation or change stands: only what comes from there on is done again.
 RESUMED_AT = {
     (Action.CREATE, "build"): "build",  # it was sent, and nobody could look: CloudFormation went on by itself
@@ -24,6 +29,17 @@ def taken_by(project: Project, name: str) -> str:
     if live.find_bucket(project, name):
         return "This project has a bucket of this name already."
     return ""
+
+
+def refused_at(project: Project, name: str) -> datetime | None:
+    """Return when AWS lately refused a bucket name as taken; None when it did not, or has made the bucket since.
+
+    AWS alone knows every bucket of the account, and of others' names where they are not kept apart.
+    """
+    since = timezone.now() - REFUSAL_TOLD_FOR
+    tried = live.of_target(project, live.bucket_item(name)).filter(action=Action.CREATE, settled_at__gte=since)
+    last = tried.filter(Q(state=State.SUCCEEDED) | Q(cause__contains=NAME_TAKEN)).order_by("-settled_at").first()
+    return last.settled_at if last is not None and last.state != State.SUCCEEDED else None
 
 
 def being_deleted(project: Project, name: str) -> str:

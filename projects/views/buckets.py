@@ -120,14 +120,15 @@ def bucket_create(request: HttpRequest, project: Project) -> HttpResponse:
 def bucket_name_check(request: HttpRequest, project: Project) -> HttpResponse:
     """Say while somebody types what the final name will be, and whether it is free."""
     label = request.GET.get("label", "").strip()
-    context = {"label": label, "name": "", "problem": ""}
+    context: dict[str, Any] = {"label": label, "name": "", "problem": ""}
     if label:
         name = bucket_name(project.bucket_prefix, label, project.account_id, project.region)
         found = BucketSpec(name=name, label=label, purpose="-", owner="a@example.com").validate()
         if "label" in found:
             context["problem"] = found["label"]
         else:
-            context |= {"name": name, "problem": found.get("name") or obstacles.taken_by(project, name)}
+            problem = found.get("name") or obstacles.taken_by(project, name)
+            context |= {"name": name, "problem": problem, "refused_at": obstacles.refused_at(project, name)}
     return render(request, "projects/_name_check.html", context)
 
 

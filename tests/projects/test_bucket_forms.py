@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -225,6 +226,32 @@ def test_a_taken_name_leads_to_the_form_and_other_failures_to_another_try(
     assert f'class="btn btn-primary" id="{primary}"' in words
     assert f'class="btn" id="{other}"' in words
     assert (form["label"], form["reason"]) == (label, "ticket 4711")
+
+
+def test_a_name_that_aws_refused_is_not_called_free(acme: Project, ana: Person, browser: Client, label: str) -> None:
+    def check() -> str:
+        return browser.get(f"{new_bucket(acme)}name/", {"label": label}).content.decode()
+
+    browser.post(new_bucket(acme), typed(ana, label=label))
+    now = timezone.now()
+    refused = {"state": State.FAILED, "cause": causes.in_words("acme already exists"), "version": bumped()}
+    Operation.objects.update(**refused, settled_at=now)
+    assert "AWS refused this name as taken" in check()
+    assert now.strftime("%H:%M:%S") in check()
+    assert "Free" not in check()
+    Operation.objects.update(state=State.CANCELLED)  # taken off the list
+    assert "AWS refused this name as taken" in check()
+    for no_news in (
+        {"settled_at": now - timedelta(days=2)},
+        {"settled_at": now, "cause": causes.in_words("Throttling")},
+    ):
+        Operation.objects.update(**refused | no_news)
+        assert "Free in this project." in check()
+    Operation.objects.update(**refused, settled_at=now - timedelta(hours=1))
+    browser.post(new_bucket(acme), typed(ana, label=label, request_key="another"))
+    made = Operation.objects.filter(request_key="another")
+    made.update(state=State.SUCCEEDED, settled_at=now, version=bumped())
+    assert "Free in this project." in check(), "it was made since, and is gone again"
 
 
 def test_what_is_too_long_is_told_and_not_cut(acme: Project, ana: Person, browser: Client, label: str) -> None:
