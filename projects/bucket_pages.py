@@ -25,6 +25,11 @@ PAGE_DIGITS = 5
 PROJECTS_HELD = 256
 STATES = {"ready": "Ready", "busy": "At work", "failed": "Failed"}
 _DOING = {Action.CREATE: "being created", Action.CHANGE: "being changed", Action.DELETE: "being deleted"}
+_YOUR_DOING = {
+    Action.CREATE: ("You are creating this", "Your creation waits its turn"),
+    Action.CHANGE: ("You are changing this", "Your change waits its turn"),
+    Action.DELETE: ("You are deleting this", "Your deletion waits its turn"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class Bucket:
     operation_version: int = 0
     deletion: Operation | None = None  # that was asked for and has not settled, whether it runs or waits
     as_of: float | None = None  # set while the mirror does not answer: when this was true
+    viewer: Person | None = None  # who is told "you"; nobody where what is rendered is kept for all, as rows are
 
     @property
     def spec(self) -> BucketSpec | None:
@@ -87,11 +93,22 @@ class Bucket:
         return self.stack.status.words
 
     @property
+    def running_words(self) -> str:
+        """Who does what to it right now, as the viewer is told; empty when nobody does."""
+        if self.running is None:
+            return ""
+        if self.running.actor == self.viewer:
+            at_work, waiting = _YOUR_DOING[Action(self.running.action)]
+            return waiting if self.running.state == State.WAITING else at_work
+        return f"{self.words} by {self.running.actor}"
+
+    @property
     def what_follows(self) -> str:
         """Who asked to delete it while another change is under way; empty when nobody did."""
         if self.deletion is None or self.running is None or self.running.action == Action.DELETE:
             return ""
-        return f"{self.deletion.actor} asked to delete it; that waits behind this change."
+        who = "You" if self.deletion.actor == self.viewer else self.deletion.actor
+        return f"{who} asked to delete it; that waits behind this change."
 
     @property
     def never_made(self) -> bool:
@@ -115,7 +132,8 @@ class Bucket:
         if self.stack is None:
             return "It does not stand yet." if self.running else "It was never created."
         if self.running and self.running.action == Action.DELETE:
-            return f"It is being deleted by {self.running.actor}."
+            own = self.running.actor == self.viewer
+            return "You are deleting it." if own else f"It is being deleted by {self.running.actor}."
         if self.what_follows:
             return self.what_follows
         if self.stack.spec is None:
@@ -224,14 +242,14 @@ class Page:
         return self.first + len(self.buckets) - 1 if self.buckets else 0
 
 
-def find(project: Project, name: str) -> Bucket | None:
+def find(project: Project, name: str, viewer: Person | None = None) -> Bucket | None:
     """Return a bucket by its name, also one that is only asked for; None when there is neither."""
     snapshot = mirror.shown(project)
     stack = index.buckets(snapshot).get(name)
     bucket = _operations(project).bucket(name, stack)
     if stack is None and (bucket.operation is None or not _is_shown(bucket.operation)):
         return None
-    return replace(bucket, as_of=_as_of(snapshot))
+    return replace(bucket, as_of=_as_of(snapshot), viewer=viewer)
 
 
 def _as_of(snapshot: Snapshot) -> float | None:

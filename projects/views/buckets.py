@@ -55,7 +55,7 @@ def bucket_row(request: HttpRequest, project: Project, name: str) -> HttpRespons
 @project_page
 def bucket_detail(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     """One bucket: what it is for, who changes it, what was changed."""
-    bucket = bucket_pages.find(project, name)
+    bucket = bucket_pages.find(project, name, person_of(request))
     if bucket is None:
         return _gone(request, project, name)
     operations = list(
@@ -76,7 +76,7 @@ def bucket_detail(request: HttpRequest, project: Project, name: str) -> HttpResp
 @project_page
 def bucket_technical(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     """ARNs, template and raw events, read when somebody asks for them."""
-    bucket = bucket_pages.find(project, name)
+    bucket = bucket_pages.find(project, name, person_of(request))
     if bucket is None:
         return _gone(request, project, name)
     stack = bucket.stack
@@ -136,7 +136,7 @@ def bucket_name_check(request: HttpRequest, project: Project) -> HttpResponse:
 @changing_page
 def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     """Change a bucket: first what will change, in words, then the asking."""
-    bucket = bucket_pages.find(project, name)
+    bucket = bucket_pages.find(project, name, person_of(request))
     if request.headers.get("HX-Request"):
         return _around_form(request, project, name, bucket)
     if bucket is None:
@@ -178,7 +178,7 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
 @changing_page
 def bucket_delete(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     """Delete an empty bucket, after typing its name."""
-    bucket = bucket_pages.find(project, name)
+    bucket = bucket_pages.find(project, name, person_of(request))
     if request.headers.get("HX-Request"):
         return _around_form(request, project, name, bucket)
     if bucket is None:

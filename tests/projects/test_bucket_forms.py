@@ -577,7 +577,7 @@ def test_who_waits_is_told_for_what_after_a_retry_too(
 
 
 def test_a_deleted_bucket_says_who_deleted_it(
-    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+    acme: Project, ana: Person, ben: Person, browser: Client, bucket: MirroredStack
 ) -> None:
     buckets.delete(acme, bucket.spec.name, by=asker(ana))
     Operation.objects.update(state=State.SUCCEEDED)
@@ -588,7 +588,9 @@ def test_a_deleted_bucket_says_who_deleted_it(
 
     assert (whole.status_code, fragment.status_code) == (410, 200)
     for answer in (whole, fragment):
-        assert f"{ana} deleted" in answer.content.decode()
+        assert "You deleted" in answer.content.decode()
+    browser.force_login(ben)
+    assert f"{ana} deleted" in browser.get(address).content.decode()
     assert browser.get(f"/projects/{acme.slug}/buckets/never-was/").status_code == 404
 
 

@@ -57,6 +57,33 @@ def test_a_deletion_that_waits_is_announced_and_closes_the_bucket(
     assert words in browser.get(f"{place}delete/").content.decode()
 
 
+def test_who_changes_it_is_told_so_and_everybody_else_their_name(
+    acme: Project, ana: Person, ben: Person, browser: Client, bucket: MirroredStack, place: str
+) -> None:
+    bens = Client()
+    bens.force_login(ben)
+    listed = f"/projects/{acme.slug}/buckets/"
+    pages = (place, f"{place}technical/", f"{place}edit/", f"{place}delete/")
+    change(acme, bucket, ana)
+    for page in pages:
+        assert "You are changing this since" in browser.get(page).content.decode(), page
+        assert f"Being changed by {ana} since" in bens.get(page).content.decode(), page
+    buckets.delete(acme, bucket.spec.name, by=asker(ben))
+    for page in (place, f"{place}edit/", f"{place}delete/"):
+        assert f"{ben} asked to delete it" in browser.get(page).content.decode(), page
+        assert "You asked to delete it" in bens.get(page).content.decode(), page
+    for row in (listed, f"{place}row/"):
+        assert browser.get(row, headers=HTMX).content.decode().count(str(ana)) == 1
+        assert f"{ben} asked to delete it" in bens.get(row, headers=HTMX).content.decode(), "kept for everybody"
+    waiting = Operation.objects.get(action="delete")
+    assert "s change of the same bucket" in bens.get(waiting.get_absolute_url()).content.decode()
+    assert "your own change of the same bucket" in browser.get(waiting.get_absolute_url()).content.decode()
+    Operation.objects.filter(action="change").update(state=State.SUCCEEDED, settled_at=timezone.now())
+    Operation.objects.filter(action="delete").update(state=State.RUNNING, version=bumped())
+    assert "You are deleting it." in bens.get(f"{place}edit/").content.decode()
+    assert f"It is being deleted by {ben}." in browser.get(f"{place}edit/").content.decode()
+
+
 def test_a_deletion_that_waits_costs_no_query(
     acme: Project,
     ana: Person,
@@ -86,7 +113,7 @@ def test_an_open_form_says_once_that_the_project_is_frozen(
     projects.thaw(acme)
     change(acme, bucket, ana)
     projects.freeze(acme, reason="audit")
-    assert "eing changed by" in browser.get(f"{place}edit/").content.decode()
+    assert "You are changing this since" in browser.get(f"{place}edit/").content.decode()
 
 
 def test_an_open_form_says_you_of_the_readers_own_change(
