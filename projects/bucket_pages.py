@@ -111,6 +111,13 @@ class Bucket:
         return f"{who} asked to delete it; that waits behind this change."
 
     @property
+    def what_another_change_would_do(self) -> str:
+        """What becomes of another change while one is under way; of none while a deletion is."""
+        if self.running is None or self.running.action == Action.DELETE:
+            return ""
+        return self.what_follows or "Another change would wait its turn behind it."
+
+    @property
     def never_made(self) -> bool:
         """Whether its creation failed and nothing of it stands."""
         return self.stack is None and self.running is None
