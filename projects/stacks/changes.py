@@ -73,6 +73,12 @@ def _tags_rebased(before: dict[str, str], asked: dict[str, str], now: dict[str, 
     return tuple(({key: value for key, value in now.items() if key not in removed} | changed).items())
 
 
+def tags_problem(merged: BucketSpec) -> str:
+    """Return why the tags of two people do not go together; empty when they do."""
+    problem = merged.validate().get("tags", "")
+    return f"With the tags that somebody else set meanwhile: {problem}" if problem else ""
+
+
 def losses(before: BucketSpec, after: BucketSpec) -> list[str]:
     """Return what S3 deletes because of a change, a sentence each: what is kept less long than before.
 
@@ -93,12 +99,21 @@ def losses(before: BucketSpec, after: BucketSpec) -> list[str]:
 
 
 def conflicts(before: dict[str, Any], asked: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Return the fields that the form changed and somebody else too, to something else."""
+    """Return the fields that the form changed and somebody else too, to something else; of tags, those of one key."""
     return [
         name
         for name in asked
-        if asked[name] != before.get(name) and now.get(name) != before.get(name) and now.get(name) != asked[name]
+        if (_tags_conflict if name == "tags" else _conflict)(before.get(name), asked[name], now.get(name))
     ]
+
+
+def _conflict(before: Any, asked: Any, now: Any) -> bool:
+    return asked != before and now not in (before, asked)
+
+
+def _tags_conflict(before: Any, asked: Any, now: Any) -> bool:
+    was, mine, theirs = (dict(tags or ()) for tags in (before, asked, now))
+    return any(_conflict(was.get(key), mine.get(key), theirs.get(key)) for key in was.keys() | mine.keys())
 
 
 def conflict_words(fields: list[str], now: BucketSpec, *, stored: bool = False) -> str:

@@ -16,7 +16,8 @@ from projects.errors import FormUsed, NameTaken, ProjectError
 from projects.forms import BucketForm, DeleteForm, KeyedForm, new_request_key
 from projects.models import Action, Operation, Project, State
 from projects.stacks import mirror
-from projects.stacks.changes import conflict_words, conflicts, in_words, losses, rebased
+from projects.stacks.changes import conflict_words, conflicts, in_words, losses, rebased, tags_problem
+from projects.stacks.mirror import MirroredStack
 from projects.stacks.naming import bucket_name
 from projects.stacks.spec import BucketSpec
 from projects.stacks.templates import indented
@@ -151,13 +152,15 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
     context = _standing(project, bucket, "edit")
     if form.is_valid() and form.based_on is not None:
         before, asked = form.based_on, form.spec()
+        merged = rebased(before, asked, standing)
         context["changes"] = in_words(before, asked)
         context["moved"] = in_words(before, standing)
         if fought_over := conflicts(before.to_document(), asked.to_document(), standing.to_document()):
-            # Sent like this it could only fail: the form starts over from what stands, with what was changed in it.
-            shown = BucketForm.initial_of(rebased(before, asked, standing))
-            form.renew(**shown, base=bucket.stack.fingerprint, before=json.dumps(standing.to_document()))
+            _start_over(form, merged, bucket.stack)
             form.add_error(None, conflict_words(fought_over, standing) + " Send it again if you want yours instead.")
+        elif problem := tags_problem(merged):
+            _start_over(form, merged, bucket.stack)
+            form.add_error("tags", problem)
         elif "confirmed" in request.POST:
             try:
                 return redirect(
@@ -166,7 +169,7 @@ def bucket_edit(request: HttpRequest, project: Project, name: str) -> HttpRespon
             except ProjectError as refusal:
                 _refuse(form, refusal)
         elif context["changes"]:
-            lost = losses(standing, rebased(before, asked, standing))
+            lost = losses(standing, merged)
             context |= {"form": form, "form_of": "shorten" if lost else "confirm", "losses": lost}
             return render(request, "projects/bucket_confirm.html", context)
         else:
@@ -251,6 +254,12 @@ def _refuse(form: KeyedForm, refusal: ProjectError) -> None:
     if isinstance(refusal, FormUsed):
         form.renew()
     form.add_error(None, str(refusal))
+
+
+def _start_over(form: KeyedForm, merged: BucketSpec, stack: MirroredStack) -> None:
+    """Let a form that could only fail as it was sent begin from what stands, with what was changed in it."""
+    before = json.dumps(stack.spec.to_document()) if stack.spec else ""
+    form.renew(**BucketForm.initial_of(merged), base=stack.fingerprint, before=before)
 
 
 def _asker(request: HttpRequest, form: KeyedForm) -> Asker:

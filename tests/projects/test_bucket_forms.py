@@ -133,9 +133,23 @@ def test_sent_again_after_a_conflict_it_changes_only_what_this_person_changed(
 
     refused = browser.post(edit(acme, bucket), sent | ({"confirmed": "yes"} if page == "confirmation" else {}))
 
-    assert "(purpose, tags)" in errors_of(refused)
+    assert "(purpose)" in errors_of(refused)  # of the tags each changed another one
     browser.post(edit(acme, bucket), {**held(refused), "confirmed": "yes"})
     assert Operation.objects.get().after == bucket.spec.to_document() | {"purpose": "Mine"}
+
+
+def test_tags_that_two_people_set_go_together_unless_they_are_too_many(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack
+) -> None:
+    stale = based_on(bucket, tags=[])
+    mine = "\n".join(f"mine{number} = 1" for number in range(40))
+
+    refused = browser.post(edit(acme, bucket), typed(ana, tags=mine, confirmed="yes", **stale))
+
+    assert "At most 40 tags; these are 41." in errors_of(refused)
+    assert held(refused)["tags"] == f"department = finance\n{mine}"
+    sent = typed(ana, tags="mine = 1", confirmed="yes", **stale)
+    assert browser.post(edit(acme, bucket), sent).status_code == 302
 
 
 def test_a_field_that_only_others_changed_is_told_and_kept(

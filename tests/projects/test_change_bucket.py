@@ -14,10 +14,8 @@ from projects.actions.buckets import Asker
 from projects.errors import NothingChanged
 from projects.models import Operation, Project, State
 from projects.stacks import accounts
-from projects.stacks.changes import conflicts
 from projects.stacks.mirror import MirroredStack
 from projects.stacks.spec import BucketSpec, Retention
-from projects.stacks.steps.change import merge
 from projects.stacks.templates import protection, read
 from projects.worker import FAULTS_AT_MOST
 from tests import portal_run
@@ -168,6 +166,19 @@ def test_two_edits_from_one_base_are_both_kept(acme: Project, ana: Person, ben: 
     assert (now.purpose, now.retention) == ("Ana's purpose", Retention.DAYS_30)
 
 
+def test_two_edits_of_different_tags_are_both_kept(
+    acme: Project, ana: Person, ben: Person, bucket: MirroredStack
+) -> None:
+    first = change(acme, bucket, asker(ana), tags=(("department", "finance"), ("anas", "1")))
+    second = change(acme, bucket, asker(ben), tags=(("bens", "2"),))
+
+    portal_run.settle(first)
+    portal_run.settle(second)
+
+    assert (first.state, second.state) == (State.SUCCEEDED, State.SUCCEEDED), (first.cause, second.cause)
+    assert standing(acme, bucket).tags == (("anas", "1"), ("bens", "2"))
+
+
 def test_two_edits_of_one_field_end_in_words(acme: Project, ana: Person, ben: Person, bucket: MirroredStack) -> None:
     first = change(acme, bucket, asker(ana), purpose="Ana's purpose")
     second = change(acme, bucket, asker(ben), purpose="Ben's purpose")
@@ -243,19 +254,3 @@ def test_repeated_bells_change_once(acme: Project, ana: Person, bucket: Mirrored
         if event.status == "UPDATE_IN_PROGRESS" and event.resource_type == "AWS::CloudFormation::Stack"
     ]
     assert len(updates) == 1
-
-
-def test_merge_keeps_what_others_changed() -> None:
-    before = {"purpose": "a", "versions_days": 7}
-    assert merge(before, {**before, "purpose": "b"}, {**before, "versions_days": 30}) == {
-        "purpose": "b",
-        "versions_days": 30,
-    }
-
-
-def test_fields_changed_twice_are_in_conflict() -> None:
-    assert conflicts({"purpose": "a"}, {"purpose": "b"}, {"purpose": "c"}) == ["purpose"]
-
-
-def test_the_same_answer_twice_is_no_conflict() -> None:
-    assert conflicts({"purpose": "a"}, {"purpose": "b"}, {"purpose": "b"}) == []

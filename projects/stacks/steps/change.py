@@ -1,10 +1,9 @@
 """Change a bucket: read base, change set, read base again and compare, judge, execute (DESIGN P3)."""
 
 from dataclasses import replace
-from typing import Any
 
 from aws.errors import StackNotFound
-from projects.stacks.changes import conflict_words, conflicts, in_words
+from projects.stacks.changes import conflict_words, conflicts, in_words, rebased, tags_problem
 from projects.stacks.naming import Kind
 from projects.stacks.spec import BucketSpec
 from projects.stacks.status import parse
@@ -14,11 +13,6 @@ from projects.stacks.templates import UnknownTemplate, fingerprint, read, render
 from projects.stacks.templates import body as body_of
 
 GONE = "The bucket's stack does not exist any more, so nothing could be changed."
-
-
-def merge(before: dict[str, Any], asked: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """Return `now` with the fields that the form changed, so that of two edits from one base neither is lost."""
-    return {**now, **{name: asked[name] for name in asked if asked[name] != before.get(name)}}
 
 
 def compare(work: Work) -> Outcome:
@@ -48,8 +42,10 @@ def compare(work: Work) -> Outcome:
     if fought_over := conflicts(operation.before, asked, now):
         words = conflict_words(fought_over, parsed.spec, stored=True)
         return Failed(f"{words} Open the form again if you want yours instead.")
-    wanted = BucketSpec.from_document(merge(operation.before, asked, now))
+    wanted = rebased(BucketSpec.from_document(operation.before), BucketSpec.from_document(asked), parsed.spec)
     wanted = replace(wanted, name=parsed.spec.name, label=parsed.spec.label)
+    if problem := tags_problem(wanted):
+        return Failed(f"{problem} Nothing was changed.")
     template = render(Kind.BUCKET, wanted, parsed.context)
     if fingerprint(body_of(template)) == fingerprint(base):
         return Done("Nothing had to be changed: it stands as asked for already.")

@@ -1,8 +1,20 @@
 from dataclasses import dataclass, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from projects.stacks.changes import FIELD_WORDS, UnsafeChange, expected_changes, in_words, judge, losses, rebased
+from projects.stacks.changes import (
+    FIELD_WORDS,
+    UnsafeChange,
+    conflicts,
+    expected_changes,
+    in_words,
+    judge,
+    losses,
+    rebased,
+    tags_problem,
+)
 from projects.stacks.naming import Kind
 from projects.stacks.spec import Retention
 from projects.stacks.templates.examples import example
@@ -55,6 +67,44 @@ def test_what_one_person_changed_is_put_upon_what_another_left() -> None:
         now, purpose="Mine", tags=(("theirs", "z"), ("cost", "2"), ("both", "mine"), ("new", "y"))
     )
     assert rebased(before, before, now) == now
+
+
+def test_fields_changed_twice_are_in_conflict() -> None:
+    assert conflicts({"purpose": "a"}, {"purpose": "b"}, {"purpose": "c"}) == ["purpose"]
+
+
+def test_the_same_answer_twice_is_no_conflict() -> None:
+    assert conflicts({"purpose": "a"}, {"purpose": "b"}, {"purpose": "b"}) == []
+
+
+few_tags = st.dictionaries(st.sampled_from("abc"), st.sampled_from("12"))
+
+
+@given(few_tags, few_tags, few_tags)
+def test_tags_conflict_where_one_key_was_changed_twice_and_nowhere_else(
+    before: dict[str, str], asked: dict[str, str], now: dict[str, str]
+) -> None:
+    base, mine, theirs = (replace(PLAIN, tags=tuple(tags.items())) for tags in (before, asked, now))
+
+    fought_over = conflicts(base.to_document(), mine.to_document(), theirs.to_document())
+
+    i_changed, they_changed = ({key for key in "abc" if tags.get(key) != before.get(key)} for tags in (asked, now))
+    differing = {key for key in i_changed & they_changed if asked.get(key) != now.get(key)}
+    assert fought_over == (["tags"] if differing else [])
+    merged = dict(rebased(base, mine, theirs).tags)
+    for key in "abc":
+        assert merged.get(key) == (asked if key in i_changed else now).get(key)
+    if not differing:
+        assert merged == dict(rebased(base, theirs, mine).tags), "whoever comes first"
+
+
+def test_tags_of_two_people_that_are_too_many_together_are_named() -> None:
+    many = tuple((f"k{number}", "v") for number in range(30))
+    others = tuple((f"o{number}", "v") for number in range(30))
+    asked, now = replace(PLAIN, tags=many), replace(PLAIN, tags=others)
+
+    assert "At most 40 tags; these are 60." in tags_problem(rebased(PLAIN, asked, now))
+    assert tags_problem(asked) == ""
 
 
 def test_what_is_kept_shorter_is_named_as_a_loss() -> None:
