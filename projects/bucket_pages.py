@@ -18,6 +18,7 @@ from projects.models import Action, Operation, Project, State
 from projects.models.operation import OPEN_STATES
 from projects.stacks import index, mirror
 from projects.stacks.mirror import MirroredStack
+from projects.stacks.naming import label_of
 from projects.stacks.spec import BucketSpec
 
 PAGE_SIZE = 50
@@ -55,8 +56,8 @@ class Bucket:
 
     @property
     def label(self) -> str:
-        """The short name."""
-        return self.spec.label if self.spec else self.name
+        """The short name, also while only the stack's name is known."""
+        return self.spec.label if self.spec else label_of(self.name)
 
     @property
     def version(self) -> int:

@@ -140,7 +140,7 @@ class Operation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_action_display()} {self.target_name}"
+        return f"{self.get_action_display()} {self.label}"
 
     def get_absolute_url(self) -> str:
         return reverse("operation", kwargs={"slug": self.project.slug, "pk": self.pk})
@@ -164,6 +164,11 @@ class Operation(models.Model):
     def target_name(self) -> str:
         """The name in `target`, without its kind."""
         return self.target.split(":", 1)[-1]
+
+    @property
+    def label(self) -> str:
+        """The target's short name, which people typed; its final one while only that is known."""
+        return (self.after or self.before or {}).get("label") or self.target_name
 
     @property
     def topic(self) -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 BUCKET_NAME_MAXIMUM = 63
 STACK_PREFIX = "portal-"
 
-_STACK_NAME = re.compile(r"portal-([a-z]+)-[a-z0-9-]+-[a-z0-9]{6}")
+_STACK_NAME = re.compile(r"portal-([a-z]+)-([a-z0-9-]+)-[a-z0-9]{6}")
 
 
 class Kind(StrEnum):
@@ -47,3 +47,9 @@ def kind_of(name: str) -> Kind | None:
     """Return the kind that a stack's name tells; None when the stack is not one of the portal's."""
     match = _STACK_NAME.fullmatch(name)
     return _KINDS.get(match[1]) if match else None
+
+
+def label_of(name: str) -> str:
+    """Return the label that a stack's name holds; any other name as it is."""
+    match = _STACK_NAME.fullmatch(name)
+    return match[2] if match else name

@@ -82,9 +82,10 @@ def activity(request: HttpRequest, project: Project) -> HttpResponse:
 def bucket_activity(request: HttpRequest, project: Project, name: str) -> HttpResponse:
     """Who changed one bucket, newest first, also after it was deleted."""
     found = _operations(project).filter(target=live.bucket_item(name))
-    if not found.exists() and live.find_bucket(project, name) is None:
+    known = found.first() or bucket_pages.find(project, name)
+    if known is None:
         raise Http404
-    return _activity(request, project, found, bucket=name)
+    return _activity(request, project, found, bucket=name, label=known.label)
 
 
 def _activity(request: HttpRequest, project: Project, found: QuerySet[Operation], **more: str) -> HttpResponse:

@@ -79,7 +79,7 @@ def test_a_form_sent_again_with_another_name_says_so_and_makes_it_the_next_time(
 
     refused = browser.post(new_bucket(acme), typed(ana, label=label + "x"))
 
-    assert f"Create acme-{label}" in errors_of(refused)
+    assert f"Create {label}”" in errors_of(refused)
     assert Operation.objects.count() == 1
     again = held(refused)
     assert again["label"] == label + "x"

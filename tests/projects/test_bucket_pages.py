@@ -1,6 +1,7 @@
 """What pages say of a bucket: who does what to it, what follows, and what may be done now."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from django.test import Client
@@ -89,6 +90,37 @@ def test_who_changes_it_is_told_so_and_everybody_else_their_name(
     Operation.objects.filter(action="delete").update(state=State.RUNNING, version=bumped())
     assert "You are deleting it." in bens.get(f"{place}edit/").content.decode()
     assert f"It is being deleted by {ben}." in browser.get(f"{place}edit/").content.decode()
+
+
+def test_headings_have_the_name_that_people_typed(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack, place: str
+) -> None:
+    label, name = bucket.spec.label, bucket.spec.name
+    operation = change(acme, bucket, ana)
+    running = [place, f"{place}technical/", f"{place}edit/", f"{place}delete/", f"{place}activity/"]
+    whole = [operation.get_absolute_url(), place, f"{place}activity/", f"{place}delete/"]
+
+    def heading(page: str) -> str:
+        parts = re.findall(r"(?s)<title>.*?</title>|<ol class=.breadcrumb.*?</ol>|<h1.*?</h1>", page)
+        assert len(parts) == 3
+        return re.sub("<[^>]*>", " ", " ".join(parts))
+
+    def check(pages: list[str]) -> None:
+        for page in pages:
+            html = browser.get(page).content.decode()
+            assert label in heading(html), page
+            assert acme.account_id not in heading(html), page
+            assert "portal-" not in heading(html), page
+
+    check([operation.get_absolute_url(), *running])
+    for page in whole:
+        assert re.search(f'class="[^"]*mono[^>]*>{name}<', browser.get(page).content.decode()), page
+    for page in (f"/projects/{acme.slug}/", f"/projects/{acme.slug}/activity/"):
+        assert f">Change {label}<" in browser.get(page).content.decode()
+    Operation.objects.update(action="delete", state=State.SUCCEEDED, settled_at=timezone.now(), version=bumped())
+    named = replace(bucket, spec=None, fingerprint="")
+    mirrored.fill(acme, [named], moment="2026-11-23T12:00:00.000Z")
+    check([place, f"/projects/{acme.slug}/buckets/{named.name}/"])
 
 
 def test_a_deletion_that_waits_costs_no_query(

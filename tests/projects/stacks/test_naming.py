@@ -1,6 +1,6 @@
 import pytest
 
-from projects.stacks.naming import Kind, bucket_name, kind_of, label_limit, stack_name
+from projects.stacks.naming import Kind, bucket_name, kind_of, label_limit, label_of, stack_name
 
 
 def test_a_bucket_name_is_of_the_account_regional_namespace() -> None:
@@ -17,6 +17,11 @@ def test_the_longest_label_just_fits(prefix: str, region: str) -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_a_stack_name_tells_its_kind(kind: Kind) -> None:
     assert kind_of(stack_name(kind, "my-invoices", "abc123")) is kind
+
+
+def test_a_stack_name_tells_its_label_and_other_names_none() -> None:
+    assert label_of(stack_name(Kind.BUCKET, "my-invoices", "abc123")) == "my-invoices"
+    assert label_of("acme-in-111122223333-eu-west-1-an") == "acme-in-111122223333-eu-west-1-an"
 
 
 @pytest.mark.parametrize(
