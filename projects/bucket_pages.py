@@ -6,14 +6,14 @@ Costs one small DynamoDB read when nothing changed, whatever the number of bucke
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import Max, OuterRef, Q, Subquery
 
 from dynamodb_cache.collections import Snapshot
 from people.models import Person
-from projects import live
+from projects import live, owners
 from projects.models import Action, Operation, Project, State
 from projects.models.operation import OPEN_STATES
 from projects.stacks import index, mirror
@@ -25,6 +25,7 @@ PAGE_SIZE = 50
 PAGE_DIGITS = 5
 PROJECTS_HELD = 256
 STATES = {"ready": "Ready", "busy": "At work", "failed": "Failed"}
+NOBODY: Mapping[str, str] = {}
 _DOING = {Action.CREATE: "being created", Action.CHANGE: "being changed", Action.DELETE: "being deleted"}
 _YOUR_DOING = {
     Action.CREATE: ("You are creating this", "Your creation waits its turn"),
@@ -43,6 +44,7 @@ class Bucket:
     operation_version: int = 0
     deletion: Operation | None = None  # that was asked for and has not settled, whether it runs or waits
     as_of: float | None = None  # set while the mirror does not answer: when this was true
+    people: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)  # names by address
     viewer: Person | None = None  # who is told "you"; nobody where what is rendered is kept for all, as rows are
 
     @property
@@ -58,6 +60,11 @@ class Bucket:
     def label(self) -> str:
         """The short name, also while only the stack's name is known."""
         return self.spec.label if self.spec else label_of(self.name)
+
+    @property
+    def owner(self) -> str:
+        """The owner's name where it is a member; else the address."""
+        return (self.people.get(self.spec.owner) or self.spec.owner) if self.spec else ""
 
     @property
     def version(self) -> int:
@@ -188,10 +195,11 @@ class Listing:
     names: Sequence[str]
     standing: Mapping[str, MirroredStack]
     operations: "_Operations"
+    people: Mapping[str, str]
 
     def bucket(self, name: str) -> Bucket:
         """Return one of them."""
-        return self.operations.bucket(name, self.standing.get(name))
+        return self.operations.bucket(name, self.standing.get(name), self.people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +262,7 @@ def find(project: Project, name: str, viewer: Person | None = None) -> Bucket | 
     """Return a bucket by its name, also one that is only asked for; None when there is neither."""
     snapshot = mirror.shown(project)
     stack = index.buckets(snapshot).get(name)
-    bucket = _operations(project).bucket(name, stack)
+    bucket = _operations(project).bucket(name, stack, owners.names(project))
     if stack is None and (bucket.operation is None or not _is_shown(bucket.operation)):
         return None
     return replace(bucket, as_of=_as_of(snapshot), viewer=viewer)
@@ -269,7 +277,14 @@ def _is_shown(operation: Operation) -> bool:
     return operation.action == Action.CREATE and operation.state in {State.WAITING, State.RUNNING, State.FAILED}
 
 
-def listing(project: Project, snapshot: Snapshot, *, sort: str = "name", descending: bool = False) -> Listing:
+def listing(
+    project: Project,
+    snapshot: Snapshot,
+    *,
+    sort: str = "name",
+    descending: bool = False,
+    people: Mapping[str, str] = NOBODY,
+) -> Listing:
     """Return every bucket that pages show: what stands, and what is asked for or could not be made."""
     standing = index.buckets(snapshot)
     operations = _operations(project)
@@ -279,17 +294,18 @@ def listing(project: Project, snapshot: Snapshot, *, sort: str = "name", descend
         if (name := item.removeprefix(live.BUCKET)) not in standing and _is_shown(operation)
     ]
     # What is only asked for has no place in any order yet: it stands first, where its author looks for it.
-    return Listing([*sorted(asked), *index.order(snapshot, sort, descending=descending)], standing, operations)
+    names = [*sorted(asked), *index.order(snapshot, sort, descending=descending, people=people)]
+    return Listing(names, standing, operations, people)
 
 
 def page(project: Project, query: Query) -> Page:
-    """Return one page of a project's buckets. Only a search asks for the members' names, in one query."""
+    """Return one page of a project's buckets."""
     snapshot = mirror.shown(project)
-    all_of_it = listing(project, snapshot, sort=query.sort, descending=query.descending)
+    people = owners.names(project)
+    all_of_it = listing(project, snapshot, sort=query.sort, descending=query.descending, people=people)
     searched = query.search or query.state
     names = all_of_it.names
-    people = _people(project) if query.search else {}
-    found = [name for name in names if _matches(all_of_it.bucket(name), query, people)] if searched else names
+    found = [name for name in names if _matches(all_of_it.bucket(name), query)] if searched else names
     start = min((query.page - 1) * PAGE_SIZE, max(0, (len(found) - 1) // PAGE_SIZE * PAGE_SIZE))
     return Page(
         buckets=[all_of_it.bucket(name) for name in found[start : start + PAGE_SIZE]],
@@ -309,10 +325,11 @@ class _Operations:
     deletions: Mapping[str, Operation]  # open ones
     versions: Mapping[str, int]
 
-    def bucket(self, name: str, stack: MirroredStack | None) -> Bucket:
+    def bucket(self, name: str, stack: MirroredStack | None, people: Mapping[str, str]) -> Bucket:
         """Return a bucket with what is asked of it."""
         item = live.bucket_item(name)
-        return Bucket(name, stack, self.shown.get(item), self.versions.get(item, 0), self.deletions.get(item))
+        deletion = self.deletions.get(item)
+        return Bucket(name, stack, self.shown.get(item), self.versions.get(item, 0), deletion, people=people)
 
 
 _held: OrderedDict[int, _Operations] = OrderedDict()
@@ -346,17 +363,12 @@ def _operations(project: Project) -> _Operations:
     return found
 
 
-def _people(project: Project) -> Mapping[str, str]:
-    """Return the names of the project's members by e-mail, as forms show them beside it."""
-    return dict(Person.objects.filter(memberships__project=project).order_by().values_list("email", "name"))
-
-
-def _matches(bucket: Bucket, query: Query, people: Mapping[str, str]) -> bool:
+def _matches(bucket: Bucket, query: Query) -> bool:
     if query.state and bucket.tone != query.state:
         return False
     if not query.search:
         return True
     spec = bucket.spec
-    words = (spec.purpose, spec.owner, people.get(spec.owner, "")) if spec else ()
+    words = (spec.purpose, spec.owner, bucket.owner) if spec else ()
     text = " ".join([bucket.name, *words]).lower()
     return all(word in text for word in query.search.lower().split())

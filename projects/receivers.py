@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_save
 from django.db.transaction import on_commit
 
 from aws import rates
 from notifications import push, signals, sources, topics
 from notifications.events import StackEvent
+from people.models import Person
+from projects import owners
 from projects.actions import operations
 from projects.live_topic import ProjectTopic
 from projects.models import Membership, Operation, Project, State
@@ -29,6 +31,9 @@ def connect() -> None:
     signals.stack_event.connect(on_stack_event, dispatch_uid="projects")
     signals.malformed.connect(on_malformed, dispatch_uid="projects")
     post_delete.connect(on_membership_gone, sender=Membership, dispatch_uid="projects")
+    for sender in (Person, Membership):
+        post_save.connect(owners.forget, sender=sender, dispatch_uid="owners")
+        post_delete.connect(owners.forget, sender=sender, dispatch_uid="owners")
     sources.register(is_project_topic)
     topics.register("project", ProjectTopic())
 

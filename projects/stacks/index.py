@@ -48,8 +48,8 @@ def bucket_name_of(stack: MirroredStack) -> str:
 SORTS = ("name", "status", "changed", "owner")
 
 
-def order(snapshot: Snapshot, sort: str, *, descending: bool) -> Sequence[str]:
-    """Return the names of the buckets in an order that is computed once per revision."""
+def order(snapshot: Snapshot, sort: str, *, descending: bool, people: Mapping[str, str]) -> Sequence[str]:
+    """Return the names of the buckets in an order that is computed once per revision; `people` are owners' names."""
 
     def key(named: tuple[str, MirroredStack]) -> tuple[str, str]:
         name, stack = named
@@ -58,10 +58,12 @@ def order(snapshot: Snapshot, sort: str, *, descending: bool) -> Sequence[str]:
         if sort == "changed":
             return stack.updated_at, name
         if sort == "owner":
-            return (stack.spec.owner if stack.spec else ""), name
+            owner = stack.spec.owner if stack.spec else ""
+            return (people.get(owner) or owner).casefold(), name
         return name, ""
 
     def ordered(held: Snapshot) -> Sequence[str]:
         return [name for name, _ in sorted(buckets(held).items(), key=key, reverse=descending)]
 
-    return snapshot.derive(f"order:{sort}:{descending}", ordered)
+    shown = f":{hash(frozenset(people.items()))}" if sort == "owner" else ""
+    return snapshot.derive(f"order:{sort}:{descending}{shown}", ordered)

@@ -42,5 +42,6 @@ def bucket_row(project: Project, bucket: Bucket) -> SafeString:
         (stack.observed_at, stack.status, stack.updated_at) if stack else None,
         (operation.pk, operation.state, str(operation.actor), operation.asked_at) if operation else None,
         bucket.what_follows,
+        bucket.owner,
     )
     return _render(_Row(shown, project, bucket))

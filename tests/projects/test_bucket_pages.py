@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from people.models import Person
-from projects import bucket_pages
+from projects import bucket_pages, owners
 from projects.actions import buckets, projects
 from projects.actions.operations import bumped
 from projects.models import Operation, Project, State
@@ -81,7 +81,7 @@ def test_who_changes_it_is_told_so_and_everybody_else_their_name(
         assert f"{ben} asked to delete it" in browser.get(page).content.decode(), page
         assert "You asked to delete it" in bens.get(page).content.decode(), page
     for row in (listed, f"{place}row/"):
-        assert browser.get(row, headers=HTMX).content.decode().count(str(ana)) == 1
+        assert f'">{ana}</a> since' in browser.get(row, headers=HTMX).content.decode()
         assert f"{ben} asked to delete it" in bens.get(row, headers=HTMX).content.decode(), "kept for everybody"
     waiting = Operation.objects.get(action="delete")
     assert "s change of the same bucket" in bens.get(waiting.get_absolute_url()).content.decode()
@@ -169,9 +169,43 @@ def test_an_open_form_says_you_of_the_readers_own_change(
     assert "You deleted this bucket" in browser.get(around, headers=HTMX).content.decode()
 
 
-@pytest.mark.parametrize("asked", ["Ana", "ana manager", "purpose manager"])
-def test_a_search_finds_the_name_of_the_owner(
+def test_lists_show_who_the_owner_is_and_the_bucket_their_address(
+    acme: Project, ana: Person, browser: Client, bucket: MirroredStack, place: str
+) -> None:
+    left = mirrored.stack(acme, mirrored.spec(acme, "another", owner="a@example.com"))
+    mirrored.fill(acme, [left])
+    listed = f"/projects/{acme.slug}/buckets/"
+
+    def table() -> str:
+        return browser.get(listed, {"sort": "owner"}).content.decode().split("<tbody", 1)[1]
+
+    assert f">{ana.name}<" in table()
+    assert ana.email not in table()
+    assert ">a@example.com<" in table(), "nobody known"
+    for page in (browser.get(place).content.decode(), browser.get(place, headers=HTMX).content.decode()):
+        assert ana.name in page
+        assert ana.email in page
+    assert table().index(">a@example.com<") < table().index(f">{ana.name}<")
+    ana.name = "0 comes first"
+    ana.save()
+    assert table().index(">0 comes first<") < table().index(">a@example.com<"), "sorted as shown"
+    ana.memberships.all().delete()
+    browser.force_login(PersonFactory(is_staff=True, is_superuser=True))
+    assert f">{ana.email}<" in table()
+
+
+def test_names_are_read_again_after_a_while(acme: Project, ana: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert owners.names(acme)[ana.email] == ana.name
+    Person.objects.update(name="Renamed elsewhere")
+    assert owners.names(acme)[ana.email] == ana.name
+    monkeypatch.setattr(owners, "KEPT_SECONDS", 0)
+    assert owners.names(acme)[ana.email] == "Renamed elsewhere"
+
+
+@pytest.mark.parametrize("asked", ["Ana", "ana manager", "purpose manager", "purpose {email}"])
+def test_a_search_finds_the_name_and_the_address_of_the_owner(
     acme: Project,
+    ana: Person,
     browser: Client,
     bucket: MirroredStack,
     asked: str,
@@ -180,8 +214,8 @@ def test_a_search_finds_the_name_of_the_owner(
     other = mirrored.stack(acme, mirrored.spec(acme, "another", owner="somebody@example.com"))
     mirrored.fill(acme, [other])
     bucket_pages.find(acme, bucket.spec.name)
-    with django_assert_num_queries(4):  # the person; the project with their role; whether an operation moved; names
-        html = browser.get(f"/projects/{acme.slug}/buckets/", {"q": asked}).content.decode()
+    with django_assert_num_queries(3):  # the person; the project with their role; whether an operation moved
+        html = browser.get(f"/projects/{acme.slug}/buckets/", {"q": asked.format(email=ana.email)}).content.decode()
     assert f'id="row-{bucket.spec.name}"' in html
     assert f'id="row-{other.spec.name}"' not in html
 
