@@ -62,19 +62,56 @@
   kept((storage) => storage.removeItem(SENT));
   if (sent && sent !== KEY && visit?.redirectCount) kept((storage) => storage.removeItem(sent));
 
-  const restore = () => {
-    const found = visit?.type === "back_forward" && draft();
-    if (!found || found.base !== base()) return;
-    let form = null;
-    for (const field of fields()) {
-      const value = found.typed[field.id];
-      if (value === undefined || valueOf(field) === value) continue;
+  const differing = (typed) => fields().filter((field) => field.id in typed && valueOf(field) !== typed[field.id]);
+
+  const putBack = (typed) => {
+    const found = differing(typed);
+    for (const field of found) {
+      const value = typed[field.id];
       if (typeof value === "boolean") field.checked = value;
       else field.value = value;
       field.dispatchEvent(new Event("input", { bubbles: true }));
-      form = field.form;
     }
-    if (form) say(form, "status", "alert alert-info", "What you typed before was put back.");
+    if (found.length) say(found[0].form, "status", "alert alert-info", "What you typed before was put back.");
+  };
+
+  // What was typed upon an older state: shown, and put into the form by whom it belongs to, since others changed that state.
+  let older = {};
+  const offer = (typed) => {
+    const found = differing(typed);
+    if (!found.length) return;
+    older = typed;
+    const words = "This was changed since you typed in it, so what you had typed was not put back. It was:";
+    const note = say(found[0].form, "status", "alert alert-warning d-block", words);
+    const list = document.createElement("ul");
+    for (const field of found) {
+      const value = typed[field.id];
+      const option = [...(field.options || [])].find((one) => one.value === value);
+      const line = document.createElement("li");
+      line.className = "cause";
+      line.textContent = `${field.labels[0]?.textContent || field.name}: ${option?.text || value || "(empty)"}`;
+      list.append(line);
+    }
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn";
+    button.textContent = "Put it into the form";
+    button.addEventListener("click", () => {
+      older = {};
+      note.remove();
+      putBack(typed);
+      found[0].focus();
+    });
+    note.append(list, button);
+  };
+
+  const restore = () => {
+    const found = visit?.type === "back_forward" && draft();
+    if (!found) return;
+    if (found.base === base()) {
+      putBack(found.typed);
+      offer(found.older || {});
+    } else offer({ ...found.older, ...found.typed });
   };
 
   window.addEventListener("pagehide", () => {
@@ -83,8 +120,8 @@
     const values = Object.fromEntries(typed.map((field) => [field.id, valueOf(field)]));
     // The answer to a form shows what was sent, so only the draft tells it from what the form began with.
     const before = sent === KEY ? draft() : null;
-    if (typed.length)
-      kept((storage) => storage.setItem(KEY, JSON.stringify({ base: base(), typed: { ...before?.typed, ...values } })));
+    const now = { base: base(), typed: { ...before?.typed, ...values }, older: { ...before?.older, ...older } };
+    if (typed.length || Object.keys(older).length) kept((storage) => storage.setItem(KEY, JSON.stringify(now)));
     else if (!before) kept((storage) => storage.removeItem(KEY));
   });
   window.addEventListener("load", restore);

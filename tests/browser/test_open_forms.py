@@ -81,11 +81,12 @@ def test_what_was_typed_comes_back_with_words_and_not_once_it_was_cleared(sign_i
     expect(ana.locator("main")).not_to_contain_text(PUT_BACK)
 
 
-def test_a_draft_of_a_bucket_that_was_changed_since_is_dropped(sign_in: Callable[..., Page]) -> None:
+def test_a_draft_of_a_bucket_that_was_changed_since_is_offered_until_it_is_taken(sign_in: Callable[..., Page]) -> None:
     ana, ben = sign_in("ana"), sign_in("ben")
     bucket(ana)
     ana.get_by_role("link", name="Change", exact=True).click()
     ana.fill("#id_purpose", "An old draft")
+    ana.select_option("#id_retention", "7-years")
     ana.get_by_role("link", name="Stackport").click()
     purpose = f"Newer {secrets.token_hex(3)}"
     change(ben, "contracts", purpose)
@@ -94,8 +95,25 @@ def test_a_draft_of_a_bucket_that_was_changed_since_is_dropped(sign_in: Callable
     ana.go_back()
     ana.wait_for_load_state()
 
+    offered = ana.locator("main form").get_by_role("status").filter(has_text="This was changed since you typed in it")
+    expect(offered).to_contain_text("Purpose: An old draft")
+    expect(offered).to_contain_text("How long are files kept?: Deleted after 7 years")
     expect(ana.locator("#id_purpose")).to_have_value(purpose)
     expect(ana.locator("main")).not_to_contain_text(PUT_BACK)
+    ana.fill("#id_reason", "Typed since")
+    leave_and_come_back(ana)
+
+    expect(offered).to_contain_text("Purpose: An old draft")
+    expect(ana.locator("#id_reason")).to_have_value("Typed since")
+    ana.get_by_role("button", name="Put it into the form").press("Enter")
+
+    expect(offered).to_have_count(0)
+    expect(ana.locator("#id_purpose")).to_have_value("An old draft")
+    expect(ana.locator("#id_purpose")).to_be_focused()
+    expect(ana.locator("#id_retention")).to_have_value("7-years")
+    leave_and_come_back(ana)
+    expect(ana.locator("#id_purpose")).to_have_value("An old draft")
+    expect(offered).to_have_count(0)
 
 
 def test_a_form_that_was_refused_keeps_its_draft_and_one_that_was_taken_does_not(sign_in: Callable[..., Page]) -> None:
