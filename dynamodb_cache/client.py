@@ -20,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from dynamodb_cache import __version__, answers
+from dynamodb_cache.breaker import Breaker
 from dynamodb_cache.errors import AccessDenied, DynamoDBCacheError, Refused, TableMissing, Throttled, Unavailable
 from dynamodb_cache.options import Connection
 
@@ -53,6 +54,8 @@ class Slot:
 
     def __init__(self, connection: Connection) -> None:
         self.client: Any = None
+        # Opened by silence, which is the endpoint's: what another table's call has waited for, no other waits for again.
+        self.breaker = Breaker()
         self._connection = connection
 
     def make(self) -> Any:
@@ -95,6 +98,7 @@ def reset() -> None:
     """Forget clients, breakers, counts and whatever else belongs to the process: between tests that move AWS."""
     for one in list(_process.slots.values()):
         one.client = None
+        one.breaker.renew()
     _process.sessions.clear()
     for forget in _process.forget:
         forget()

@@ -40,6 +40,8 @@ class Table:
         shared = self.shared
         if shared.breaker.is_open:
             shared.breaker.admit(self.name, self._options.breaker_seconds)
+        if self.slot.breaker.is_open and self._options.breaker_seconds:
+            self.slot.breaker.admit(self.name, self._options.breaker_seconds)
         seen = observing.observed.get()
         if seen is not None:
             arguments["ReturnConsumedCapacity"] = "TOTAL"
@@ -47,8 +49,7 @@ class Table:
             answer = getattr(self.slot.client or self.slot.make(), operation)(**arguments)
         except (ClientError, BotoCoreError) as error:
             raise self._translated(error) from error
-        if shared.breaker.is_open:
-            shared.breaker.succeeded()
+        self._answered()
         retries = answer.get("ResponseMetadata", {}).get("RetryAttempts", 0)
         if retries:
             shared.retries += retries
@@ -56,19 +57,26 @@ class Table:
             _note(seen, answer, retries)
         return answer
 
+    def _answered(self) -> None:
+        for breaker in (self.shared.breaker, self.slot.breaker):
+            if breaker.is_open:
+                breaker.succeeded()
+
     def _translated(self, error: ClientError | BotoCoreError) -> Exception:
         if isinstance(error, ClientError):
             response: Any = error.response
             self.shared.retries += response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
             if response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-                self.shared.breaker.succeeded()
+                self._answered()
                 return ConditionFailed(response.get("Item") or {})
         ours = client.translated(error, self.name)
         if type(ours) is Unavailable:
             if self._options.breaker_seconds:
                 self.shared.breaker.failed(self._options.breaker_seconds)
-        elif self.shared.breaker.is_open:
-            self.shared.breaker.succeeded()
+                if isinstance(error, BotoCoreError):
+                    self.slot.breaker.failed(self._options.breaker_seconds)
+        else:
+            self._answered()
         return ours
 
     def read(

@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
+from dynamodb_cache.client import slot
 from dynamodb_cache.collections.heads import Head
 from dynamodb_cache.collections.memory import EMPTY, Snapshot, State
 from dynamodb_cache.collections.rows import Row, key_of, rows_of
@@ -23,17 +24,21 @@ def snapshot(store: Store) -> Snapshot:
     """Return the rows: one small read when nothing changed, else also a Query of what did.
 
     People wait for it, so an outage costs one of them the timeouts and the others nothing: a circuit breaker fails their
-    reads at once for some seconds. Writes try for as long as they may.
+    reads at once for some seconds, also when it was a call to another table on this connection that waited. Writes try
+    for as long as they may.
     """
-    breaker = store.memory.breaker(store.table)
-    breaker.admit(store.table, BREAKER_SECONDS)
+    breakers = store.memory.breaker(store.table), slot(store.connection).breaker
+    for breaker in breakers:
+        breaker.admit(store.table, BREAKER_SECONDS)
     try:
         found = _snapshot(store)
     except Unavailable as error:
         if isinstance(error.__cause__, BotoCoreError):  # nobody answered; a refusal is an answer
-            breaker.failed(BREAKER_SECONDS)
+            for breaker in breakers:
+                breaker.failed(BREAKER_SECONDS)
         raise
-    breaker.succeeded()
+    for breaker in breakers:
+        breaker.succeeded()
     return found
 
 

@@ -240,15 +240,24 @@ def test_an_answer_never_opens_it(guarded: tuple[DynamoDBCache, wires.Wire], cod
     assert cache.stats()["breaker"] == "closed"
 
 
-def test_aliases_of_one_table_share_it_and_others_do_not(make_cache: MakeCache) -> None:
-    one, two = make_cache(MAX_ATTEMPTS=1), make_cache(MAX_ATTEMPTS=1)
-    other = make_cache(MAX_ATTEMPTS=1, LOCATION="another-table")
+@pytest.mark.parametrize(("outage", "others"), [("nobody there", CircuitOpen), ("ill", TableMissing)])
+def test_aliases_of_one_table_share_it_and_others_when_nobody_answered(
+    make_cache: MakeCache, outage: str, others: type[DynamoDBCacheError]
+) -> None:
+    one, two = (make_cache(MAX_ATTEMPTS=1, BREAKER_SECONDS=0.5) for _ in range(2))
+    other = make_cache(MAX_ATTEMPTS=1, BREAKER_SECONDS=0.5, LOCATION="another-table")
+    without = make_cache(MAX_ATTEMPTS=1, BREAKER_SECONDS=0, LOCATION="another-table")
     with wires.on(one) as wire:
-        wire.always = dead
+        wire.always = OUTAGES[outage][0]
         _fail(one)
         with pytest.raises(CircuitOpen):
             two.get("key")
         wire.always = None
+        with pytest.raises(others) as failure:
+            other.get("key")
+        assert type(failure.value) is others
+        with pytest.raises(TableMissing):  # an answer, which closes it
+            without.get("key")
         with pytest.raises(TableMissing):
             other.get("key")
 
