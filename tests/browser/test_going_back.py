@@ -21,7 +21,7 @@ def test_back_shows_the_present_page_after_live_changes(sign_in: Callable[..., P
     for place, address in {"#overview": PROJECT, "#buckets": BUCKETS}.items():
         pages[place] = ana.context.new_page()
         pages[place].goto(address)
-    address = ana.locator("#operation a.mono").get_attribute("href")
+    address = ana.locator("#bucket-link").get_attribute("href")
     assert address is not None
     pages["#bucket"] = ana.context.new_page()
     pages["#bucket"].goto(address)
