@@ -36,10 +36,21 @@ class Notice:
     text: str
 
 
-def record(stack: Stack, now: float, *, status: str, reason: str = "", resource: Resource | None = None) -> Event:
-    """Add an event to the stack; its time is later than every earlier one's, by a millisecond at least."""
+def record(
+    stack: Stack,
+    now: float,
+    *,
+    status: str,
+    reason: str = "",
+    resource: Resource | None = None,
+    skew_seconds: float = 0.0,
+) -> Event:
+    """Add an event to the stack; its time is later than every earlier one's, by a millisecond at least.
+
+    Unless the clock that stamps it is wrong by `skew_seconds`: then it may seem to be older than what it follows.
+    """
     stack.last_event_ms = max(int(now * 1000), stack.last_event_ms + 1)
-    moment = stack.last_event_ms / 1000
+    moment = (stack.last_event_ms + int(skew_seconds * 1000)) / 1000
     operation = stack.operation
     properties = None
     if resource is not None:

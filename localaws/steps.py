@@ -38,8 +38,14 @@ class Steps:
             target.status, target.reason = status, reason
             if resource is None:
                 self.world.told.note(self.stack.id)
-            moment = self.world.clock() + self.world.faults.skew()
-            event = events.record(self.stack, moment, status=status, reason=reason, resource=resource)
+            event = events.record(
+                self.stack,
+                self.world.clock(),
+                status=status,
+                reason=reason,
+                resource=resource,
+                skew_seconds=self.world.faults.skew(),
+            )
             if resource is not None:
                 resource.changed_at = event.timestamp
             for arn in self.stack.settings.notification_arns:

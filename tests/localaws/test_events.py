@@ -41,6 +41,14 @@ def test_times_grow_strictly_whatever_the_clock_does(clock: list[float]) -> None
     assert len({event.event_id for event in made}) == len(made)
 
 
+def test_a_wrong_clock_stamps_one_event_alone() -> None:
+    stack = a_stack()
+    skews = (0.5, -0.5, 0.0)
+    made = [events.record(stack, 100.0, status="CREATE_IN_PROGRESS", skew_seconds=skew) for skew in skews]
+    assert [event.timestamp for event in made] == [100.5, 99.501, 100.002]
+    assert stack.events == made
+
+
 def test_the_text_of_a_resource_event_is_awss() -> None:
     stack = a_stack()
     resource = Resource("Bucket", "AWS::S3::Bucket", "b-1", properties={"BucketName": "b-1"})
