@@ -91,7 +91,7 @@ class Partition:
     ) -> Outcome:
         """Write a row, or a tombstone for None, and tell what stands when it is refused.
 
-        With `if_version` also refused unless this very version stands, tombstones included.
+        With `if_version` also refused unless this very version stands, tombstones included; 0: unless nothing does.
         """
         data = None if document is None else packed(key, document)
         one = Write(key, observed_at, data, if_version)

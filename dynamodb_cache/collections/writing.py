@@ -24,7 +24,7 @@ BATCH_BYTES = 2_500_000  # of documents; a transaction takes 4 MB
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One row to be written; no document means a tombstone. With `version`, only over that one."""
+    """One row to be written; no document means a tombstone. With `version`, only over that one; 0: over nothing."""
 
     key: str
     observed_at: str
@@ -130,7 +130,9 @@ class _Change:
             values[":d"] = {"B": one.document}
             change += ", d = :d REMOVE x, t"
         condition = "attribute_not_exists(o) OR o < :o"
-        if one.version is not None:
+        if one.version == 0:
+            condition = "attribute_not_exists(v)"
+        elif one.version is not None:
             values[":v"] = {"N": str(one.version)}
             condition = "v = :v AND o < :o"
         return self._update(ROW + one.key, change, condition, values)

@@ -99,6 +99,15 @@ def test_a_write_over_one_version_is_refused_by_any_other(reader: MakeReader) ->
     assert told(mine) == {}
 
 
+def test_a_write_over_nothing_is_refused_by_a_row_and_by_a_tombstone(reader: MakeReader) -> None:
+    mine = partition(reader())
+    assert mine.offer("a", {"n": 1}, observed_at=order(1), if_version=0).accepted
+    assert not mine.offer("a", {"n": 2}, observed_at=order(2), if_version=0).accepted
+    mine.delete("a", observed_at=order(3))
+    assert not mine.offer("a", {"n": 4}, observed_at=order(4), if_version=0).accepted
+    assert told(mine) == {}
+
+
 def test_many_rows_are_written_a_transaction_for_each_batch(reader: MakeReader, wire: Wire) -> None:
     mine = partition(reader())
     rows = [(f"k{number:02}", {"n": number}, order(1)) for number in range(50)]
