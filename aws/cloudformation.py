@@ -195,9 +195,10 @@ class Stacks:
                 return
             arguments["NextToken"] = page["NextToken"]
 
-    def newest_event(self, name_or_id: str) -> StackEvent | None:
-        """Return a stack's newest event. Raises StackNotFound."""
-        return next(self.events(name_or_id, limit=1), None)
+    def newest_events(self, name_or_id: str) -> tuple[StackEvent, ...]:
+        """Return a stack's newest events, newest first, as many as one call gives. Raises StackNotFound."""
+        page = self._call("describe_stack_events", "DescribeStackEvents", StackName=name_or_id)
+        return tuple(_event(row) for row in page["StackEvents"])
 
     def template(self, name_or_id: str) -> str:
         """Return the template's body as it was submitted, byte for byte. Raises StackNotFound."""

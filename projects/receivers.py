@@ -58,15 +58,21 @@ def on_stack_event(sender: object, *, event: StackEvent, **_: Any) -> None:
 
 
 def hear_stack(project: Project, event: StackEvent) -> None:
-    """Show the status that an event tells of at once; when the stack settled, read it and ring its operations."""
-    heard = mirror.apply_event(project, event)
+    """Show the status that an event tells of at once; when the stack settled, read it and ring its operations.
+
+    A stack that nobody knows is read too.
+    """
+    known = mirror.standing(project, event.stack_id)
+    heard = mirror.apply_event(project, event, known)
     running = running_on(project, event.stack_id)
     targets = [operation.target for operation in running]
     settled = parse(event.status).settled
+    # The event may have been on its way for days, and a stack that is not known be gone.
+    unknown = known.row is None and not running
     if heard or not settled:
         reading.announce(project, heard or mirror.stack(project, event.stack_id), targets)
     mirror.keep_event(project, event)  # before the last word, so that who looks then sees it too
-    if not settled:
+    if not settled and not unknown:
         return
     read_soon(project, event.stack_id, targets)
     for operation in running:

@@ -1,8 +1,8 @@
-"""Counts what boto3 asks of AWS, below every module of ours, or lets the asking thread die at one of its calls."""
+"""Counts what boto3 asks of AWS, below every module of ours, or interrupts the asking thread at one of its calls."""
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,4 +74,27 @@ def killed(*, call: int, answered: bool) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Endpoint, "_send", dying)
+        yield
+
+
+@contextmanager
+def interrupted(by: Callable[[], None], *, call: int = 0, named: str = "") -> Iterator[None]:
+    """Let something else happen just before this thread's call of that number, counted from 0; at most once.
+
+    With `named` only calls count of which DynamoDB's target has this in its name.
+    """
+    me = threading.get_ident()
+    left = call
+    send = Endpoint._send
+
+    def waiting(self: Endpoint, request: Any) -> Any:
+        nonlocal left
+        if threading.get_ident() == me and named in str(request.headers.get("X-Amz-Target", "")):
+            left -= 1
+            if left == -1:
+                by()
+        return send(self, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Endpoint, "_send", waiting)
         yield

@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from aws import clients, sqs
+from aws.sqs import Message, Queue
 from notifications import push
 from notifications.intake import Intake
 from projects import bells, queues, sweep
@@ -33,6 +34,7 @@ __all__ = [
     "queues",
     "ring_one",
     "settle",
+    "take",
     "take_readings",
     "until",
 ]
@@ -48,9 +50,17 @@ def purge() -> None:
     ):
         queue = sqs.queue(name)
         # PurgeQueue itself is allowed once a minute.
-        while messages := queue.receive(wait_seconds=0):
-            gone = [{"Id": str(number), "ReceiptHandle": one.receipt} for number, one in enumerate(messages)]
-            clients.home("sqs").delete_message_batch(QueueUrl=queue.url(), Entries=gone)
+        while take(queue):
+            pass
+
+
+def take(queue: Queue) -> list[Message]:
+    """Return up to ten messages of a queue, deleted already."""
+    messages = queue.receive(wait_seconds=0)
+    if messages:
+        gone = [{"Id": str(number), "ReceiptHandle": one.receipt} for number, one in enumerate(messages)]
+        clients.home("sqs").delete_message_batch(QueueUrl=queue.url(), Entries=gone)
+    return messages
 
 
 def take_readings() -> list[Any]:

@@ -139,12 +139,12 @@ def _read_after(order: str) -> str:
     return order + "r"
 
 
-def apply_event(project: Project, event: StackEvent) -> MirroredStack | None:
-    """Apply an event about a stack itself and return the stack as it is mirrored now.
+def apply_event(project: Project, event: StackEvent, known: Standing) -> MirroredStack | None:
+    """Apply an event about a stack itself, of which the mirror held `known`, and return the stack as it is mirrored now.
 
     None for old news, stacks not of the portal, and odd claims.
 
-    That a stack is gone is never believed but read, and so is an event of the future: it would outrank the true ones.
+    That a stack is gone, or back, is never believed but read. So is an event of the future: it would outrank true ones.
     """
     kind = kind_of(event.stack_name)
     status = parse(event.status)
@@ -152,14 +152,24 @@ def apply_event(project: Project, event: StackEvent) -> MirroredStack | None:
         return None
     order = observed_at(event.at, event.status)
     mine = partition(project)
-    row = mine.get(event.stack_id)
-    known = (
-        MirroredStack.of_row(row)
-        if row
-        else MirroredStack(event.stack_id, event.stack_name, kind, status, created_at=_iso(event.at), heard_only=True)
-    )
-    heard = replace(known, status=status, reason=event.reason, updated_at=_iso(event.at), observed_at=order)
-    return heard if mine.put(event.stack_id, heard.document(), observed_at=order) else None
+    while known.observed_at < order and (known.row or not known.observed_at):
+        heard = replace(
+            MirroredStack.of_row(known.row)
+            if known.row
+            else MirroredStack(
+                event.stack_id, event.stack_name, kind, status, created_at=_iso(event.at), heard_only=True
+            ),
+            status=status,
+            reason=event.reason,
+            updated_at=_iso(event.at),
+            observed_at=order,
+        )
+        # What somebody reads meanwhile must not be undone: an event tells of the status alone.
+        version = known.row.version if known.row else 0
+        if mine.offer(event.stack_id, heard.document(), observed_at=order, if_version=version).accepted:
+            return heard
+        known = mine.standing(event.stack_id)
+    return None
 
 
 def standing(project: Project, stack_id: str) -> Standing:

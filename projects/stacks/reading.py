@@ -56,13 +56,14 @@ def read_again(project: Project, stack_id: str) -> tuple[MirroredStack | None, M
 def dated(reader: Stacks, stack: Stack) -> tuple[Stack, datetime | None]:
     """Return a described stack with the time of its newest event, described again while that tells of another status.
 
-    Else an old status would carry the time of the event that ended it, and that event would pass for old news.
+    Else an old status would carry the time of the event that ended it, and that event would pass for old news. The clocks
+    of AWS's hosts may disagree: the time is the latest of its newest events, so that none of them passes for news.
     """
-    newest = reader.newest_event(stack.stack_id)
+    newest = reader.newest_events(stack.stack_id)
     for _ in range(TRIES):
-        told = newest is None or (newest.physical_id == stack.stack_id and newest.status == stack.status)
+        told = not newest or (newest[0].physical_id == stack.stack_id and newest[0].status == stack.status)
         if told or parse(stack.status).running:
             break
         stack = reader.describe(stack.stack_id)
-        newest = reader.newest_event(stack.stack_id)
-    return stack, newest.at if newest else None
+        newest = reader.newest_events(stack.stack_id)
+    return stack, max((event.at for event in newest), default=None)

@@ -129,7 +129,7 @@ def test_events_come_newest_first_page_by_page(stacks: Stacks, fresh_name: str) 
     assert (last.status, last.physical_id, last.token) == ("CREATE_COMPLETE", stack_id, "many")
     for limit in (1, 99, 100, 101):
         assert list(stacks.events(stack_id, limit=limit)) == events[:limit]
-    assert stacks.newest_event(stack_id) == last
+    assert list(stacks.newest_events(stack_id)) == events[:100]
 
 
 def test_no_more_pages_are_asked_for_than_needed(stacks: Stacks, made: str) -> None:
@@ -137,7 +137,7 @@ def test_no_more_pages_are_asked_for_than_needed(stacks: Stacks, made: str) -> N
     stacks._client.meta.events.register(
         "before-call.cloudformation.DescribeStackEvents", lambda **_: asked.append("page")
     )
-    stacks.newest_event(made)
+    stacks.newest_events(made)
     assert asked == ["page"]
 
 
@@ -219,7 +219,7 @@ def test_a_busy_stack_is_told(stacks: Stacks, made: str, local_aws: LocalAWS) ->
 ABSENT: dict[str, Callable[[Stacks], Any]] = {
     "describe": lambda stacks: stacks.describe("none"),
     "events": lambda stacks: list(stacks.events("none")),
-    "newest event": lambda stacks: stacks.newest_event("none"),
+    "newest event": lambda stacks: stacks.newest_events("none"),
     "template": lambda stacks: stacks.template("none"),
     "change set": lambda stacks: stacks.create_change_set("none", "c", topics(), token="c", resource_types=TYPES),
     "protection": lambda stacks: stacks.set_termination_protection("none", on=True),
