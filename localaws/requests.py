@@ -183,9 +183,14 @@ class Incoming:
     def asks(self, account_id: str) -> list[s3.Ask]:
         """Return every action that the caller must be allowed: first the call's own, then what it brings along."""
         if not self.is_s3:
-            own = (self.action(), resources.of_call(self.service, self.parameters, account_id, self.region))
+            arns = resources.of_call(self.service, self.parameters, account_id, self.region)
+            names = (
+                [self.action()]
+                if self.service == "s3"
+                else resources.permissions(self.service, self.operation, self.parameters)
+            )
             role = self.form.get("RoleARN") if self.service == "cloudformation" else None
-            return [own, ("iam:PassRole", (role,))] if role else [own]
+            return [*((name, arns) for name in names), *([("iam:PassRole", (role,))] if role else [])]
         if not self.bucket:
             return [(self.action(), ("*",))]
         bucket = f"arn:aws:s3:::{self.bucket}"

@@ -10,6 +10,13 @@ from urllib.parse import unquote, urlsplit
 from moto.iam.models import iam_backends
 
 Parameters = Mapping[str, Any]
+_TRANSACTED = {
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+    "Get": "GetItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+}
 _IAM_NAMES = {"UserName": "user", "RoleName": "role", "GroupName": "group", "PolicyName": "policy"}
 
 
@@ -17,6 +24,19 @@ def of_call(service: str, parameters: Parameters, account_id: str, region: str) 
     """Return the ARNs that a call of a Query or JSON service is about."""
     reader = _READERS.get(service)
     return (reader(parameters, account_id, region) if reader else ()) or ("*",)
+
+
+def permissions(service: str, operation: str, parameters: Parameters) -> list[str]:
+    """Return the actions that must be allowed for a call: SQS's batches and DynamoDB's transactions have none of their own.
+
+    Source: "Actions, resources, and condition keys for Amazon SQS", and "Using IAM with DynamoDB transactions".
+    """
+    if service == "sqs":
+        return [f"sqs:{operation.removesuffix('Batch')}"]
+    if service == "dynamodb" and operation.startswith("Transact"):
+        kinds = {kind for item in parameters.get("TransactItems") or () for kind in item}
+        return sorted(f"dynamodb:{_TRANSACTED.get(kind, operation)}" for kind in kinds) or [f"dynamodb:{operation}"]
+    return [f"{service}:{operation}"]
 
 
 def iam_context(parameters: Parameters, account_id: str) -> dict[str, str | list[str]]:

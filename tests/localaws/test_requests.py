@@ -211,7 +211,7 @@ STACK = f"arn:aws:cloudformation:{HERE}:stack/s/0"
         ),
         (
             call("dynamodb", "TransactWriteItems", TransactItems=[{"Put": {"TableName": "t"}}]),
-            "dynamodb:TransactWriteItems",
+            "dynamodb:PutItem",
             {f"arn:aws:dynamodb:{HERE}:table/t"},
         ),
         (call("cloudtrail", "StopLogging", Name="t"), "cloudtrail:StopLogging", {f"arn:aws:cloudtrail:{HERE}:trail/t"}),
@@ -229,6 +229,21 @@ def test_calls(request_: Incoming, action: str, resources: set[str]) -> None:
     assert request_.contradiction() is None
     [(asked, arns)] = request_.asks(ACCOUNT)
     assert (asked, set(arns)) == (action, resources)
+
+
+def test_a_transaction_needs_the_right_to_each_of_its_parts() -> None:
+    parts = [{"Update": {"TableName": "t"}}, {"ConditionCheck": {"TableName": "t"}}, {"Update": {"TableName": "u"}}]
+    tables = tuple(f"arn:aws:dynamodb:{HERE}:table/{name}" for name in "tu")
+    assert call("dynamodb", "TransactWriteItems", TransactItems=parts).asks(ACCOUNT) == [
+        ("dynamodb:ConditionCheckItem", tables),
+        ("dynamodb:UpdateItem", tables),
+    ]
+
+
+def test_a_batch_of_messages_needs_the_right_to_one() -> None:
+    queue = f"http://127.0.0.1:1/{ACCOUNT}/q"
+    asked = call("sqs", "DeleteMessageBatch", QueueUrl=queue, Entries=[]).asks(ACCOUNT)
+    assert asked == [("sqs:DeleteMessage", (f"arn:aws:sqs:{HERE}:q",))]
 
 
 def test_a_service_role_must_be_passed() -> None:
