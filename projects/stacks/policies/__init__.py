@@ -1,10 +1,12 @@
 """The policies of a project's account: what CloudFormation, the portal's roles and later partners' users may do (S2).
+`home` has the portal's own account.
 
 Pure functions of a `Place`. The baseline template calls them with CloudFormation's pseudo parameters, the self-test
 and the tests with literals, so what is tested is what is deployed.
 """
 
 from projects.stacks.policies.boundaries import boundary, role_boundary
+from projects.stacks.policies.home import Home, portal_identity
 from projects.stacks.policies.place import BOUNDARY, PATH, ROLE_BOUNDARY, TRAIL, Place
 from projects.stacks.policies.portal import STACK_TYPES, deploy_role, keys_role, read_role
 from projects.stacks.policies.resources import data_key, events_topic, log_bucket
@@ -18,6 +20,7 @@ __all__ = [
     "ROLE_BOUNDARY",
     "STACK_TYPES",
     "TRAIL",
+    "Home",
     "Place",
     "Policy",
     "Statement",
@@ -27,6 +30,7 @@ __all__ = [
     "events_topic",
     "keys_role",
     "log_bucket",
+    "portal_identity",
     "read_role",
     "role_boundary",
     "service_role",
