@@ -84,10 +84,12 @@ class World:
     versions: dict[str, int] = field(default_factory=dict)
     purposes: dict[str, int] = field(default_factory=dict)
     aws: Stacks = field(init=False)
+    reader: Stacks = field(init=False)
     intakes: tuple[Intake, Intake] = field(init=False)
 
     def __post_init__(self) -> None:
         self.aws = accounts.deployer(self.project, actor="a test")
+        self.reader = accounts.reader(self.project)
         dead_letters = sqs.queue(portal_settings.STACKPORT_DEAD_LETTER_QUEUE)
         self.intakes = (Intake(NoQueue(), dead_letters), Intake(NoQueue(), dead_letters))
 
@@ -109,7 +111,7 @@ class World:
             self.ever.add(self.ids[number])
             return
         stack_id = self.ids[number]
-        if parse(self.aws.describe(stack_id).status).running:
+        if parse(self.reader.describe(stack_id).status).running:
             return
         self.specs[number] = replace(self.specs[number], purpose=str(int(self.specs[number].purpose) + 1))
         change_set = f"t{secrets.token_hex(4)}"
@@ -122,7 +124,7 @@ class World:
 
     def delete(self, number: int) -> None:
         """Begin to delete the stack, when it rests. Its policy keeps the bucket: the stack goes."""
-        if number in self.ids and not parse(self.aws.describe(self.ids[number]).status).running:
+        if number in self.ids and not parse(self.reader.describe(self.ids[number]).status).running:
             self.aws.delete(self.ids.pop(number), token=secrets.token_hex(8))
 
     def _body(self, number: int) -> str:
@@ -261,7 +263,7 @@ class World:
     def as_told(self, stack_id: str) -> Stack | None:
         """Return what DescribeStacks says; None when the stack is gone."""
         try:
-            stack = self.aws.describe(stack_id)
+            stack = self.reader.describe(stack_id)
         except StackNotFound:
             return None
         return None if parse(stack.status).gone else stack
@@ -274,7 +276,7 @@ class World:
             if told is None or held is None:
                 continue
             assert held.status == parse(told.status)
-            assert held.fingerprint == fingerprint(self.aws.template(stack_id))
+            assert held.fingerprint == fingerprint(self.reader.template(stack_id))
             assert held.outputs == told.outputs
         by_id = {stack_id: self.specs[number] for number, stack_id in self.ids.items()}
         assert {held: found.spec for held in by_id if (found := mirror.stack(self.project, held))} == by_id

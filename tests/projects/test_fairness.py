@@ -48,7 +48,7 @@ def crowded(portal: None, local_aws: LocalAWS) -> Project:
     """A project whose account has many stacks, of which the mirror knows nothing."""
     project = onboard("crowded-live", local_aws.generation)
     stacks = accounts.deployer(project, actor="a test")
-    for _ in range(STACKS - len(list(stacks.list()))):
+    for _ in range(STACKS - len(list(accounts.reader(project).list()))):
         stacks.create(
             stack_name(Kind.PROBE, "crowd", secrets.token_hex(3)),
             body(baseline.probe_template()),

@@ -45,7 +45,9 @@ def service_role(place: Place) -> Policy:
                 "iam",
                 "UpdateUser UpdateAssumeRolePolicy DeleteUserPermissionsBoundary DeleteRolePermissionsBoundary "
                 "AttachUserPolicy AttachGroupPolicy AttachRolePolicy PutUserPolicy CreatePolicyVersion "
-                "SetDefaultPolicyVersion PassRole",
+                "SetDefaultPolicyVersion PassRole "
+                # No condition tells whom a group takes in: it could be a user without boundary.
+                "AddUserToGroup CreateGroup PutGroupPolicy",
             ),
             "*",
         ),
@@ -65,8 +67,11 @@ def service_role(place: Place) -> Policy:
 
 
 def _service_iam(place: Place) -> list[Statement]:
-    """Return the service role's rights in IAM: under the portal's path only, only with the exact boundary."""
-    users, roles, groups = (place.iam(f"{kind}{PATH}*") for kind in ("user", "role", "group"))
+    """Return the service role's rights in IAM: under the portal's path only, only with the exact boundary (S2).
+
+    No stack needs them before there are users.
+    """
+    users, roles = (place.iam(f"{kind}{PATH}*") for kind in ("user", "role"))
     return [
         allow(
             "MakeUsersInTheirBoundary",
@@ -84,20 +89,10 @@ def _service_iam(place: Place) -> list[Statement]:
             "KeepUsers",
             actions(
                 "iam",
-                "AddUserToGroup DeleteUser GetUser ListAccessKeys ListAttachedUserPolicies ListGroupsForUser "
-                "ListUserPolicies ListUserTags RemoveUserFromGroup TagUser UntagUser",
+                "DeleteUser GetUser ListAccessKeys ListAttachedUserPolicies ListGroupsForUser ListUserPolicies "
+                "ListUserTags TagUser UntagUser",
             ),
             users,
-            groups,
-        ),
-        allow(
-            "KeepGroups",
-            actions(
-                "iam",
-                "CreateGroup DeleteGroup DeleteGroupPolicy GetGroup GetGroupPolicy ListAttachedGroupPolicies "
-                "ListGroupPolicies PutGroupPolicy",
-            ),
-            groups,
         ),
         allow(
             "KeepRoles",

@@ -127,6 +127,8 @@ REFUSED: dict[str, Ask] = {
     "deploy reads a secret": (DEPLOY, "secretsmanager:GetSecretValue", "*", {}),
     "deploy reads secrets at once": (DEPLOY, "secretsmanager:BatchGetSecretValue", "*", {}),
     "deploy subscribes to the topic": (DEPLOY, "sns:Subscribe", PLACE.events_topic, {}),
+    "deploy reads a template": (DEPLOY, "cloudformation:GetTemplate", STACK, {}),
+    "deploy lists stacks": (DEPLOY, "cloudformation:ListStacks", "*", {}),
     # read: never objects, never a change
     "read reads an object": (READ, "s3:GetObject", f"{BUCKET}/invoice.pdf", OWN),
     "read reads an old version": (READ, "s3:GetObjectVersion", f"{BUCKET}/invoice.pdf", OWN),
@@ -142,6 +144,9 @@ REFUSED: dict[str, Ask] = {
     "read stops the trail": (READ, "cloudtrail:StopLogging", PLACE.trail, {}),
     "read narrows the trail": (READ, "cloudtrail:PutEventSelectors", PLACE.trail, {}),
     "read looks up what was recorded": (READ, "cloudtrail:LookupEvents", "*", {}),
+    "read looks at a role": (READ, "iam:GetRolePolicy", DEPLOY_ROLE, {}),
+    "read lists objects without their versions": (READ, "s3:ListBucket", BUCKET, {}),
+    "read looks at the encryption key": (READ, "kms:DescribeKey", PLACE.key_arn, {}),
     "read lists keys": (READ, "iam:ListAccessKeys", USER, {}),
     # keys: keys of the portal's own users, nothing else
     "keys mints for another user": (KEYS, "iam:CreateAccessKey", FOREIGN_USER, {}),
@@ -182,6 +187,9 @@ REFUSED: dict[str, Ask] = {
     "service rewrites the boundary": (SERVICE, "iam:CreatePolicyVersion", PLACE.boundary, {}),
     "service deletes the boundary": (SERVICE, "iam:DeletePolicy", PLACE.boundary, {}),
     "service widens the deploy role": (SERVICE, "iam:PutRolePolicy", DEPLOY_ROLE, ROLES_BOUNDARY),
+    "service makes a group": (SERVICE, "iam:CreateGroup", GROUP, {}),
+    "service gives a group its rights": (SERVICE, "iam:PutGroupPolicy", GROUP, {}),
+    "service adds a user to a group": (SERVICE, "iam:AddUserToGroup", GROUP, {}),
     "service passes a role": (SERVICE, "iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
     "service deletes the key": (SERVICE, "kms:ScheduleKeyDeletion", PLACE.key_arn, {}),
     "service rewrites the key's policy": (SERVICE, "kms:PutKeyPolicy", PLACE.key_arn, {}),
@@ -239,16 +247,11 @@ NEEDED: dict[str, Ask] = {
             "ExecuteChangeSet",
             "DeleteChangeSet",
             "DescribeChangeSet",
-            "DescribeStacks",
-            "DescribeStackEvents",
-            "DescribeStackResources",
-            "GetTemplate",
             "UpdateTerminationProtection",
             "DeleteStack",
             "TagResource",
         )
     },
-    "deploy lists stacks": (DEPLOY, "cloudformation:ListStacks", "*", {}),
     "deploy deletes with the service role": (
         DEPLOY,
         "cloudformation:DeleteStack",
@@ -273,8 +276,6 @@ NEEDED: dict[str, Ask] = {
             "GetLifecycleConfiguration",
             "GetBucketLogging",
             "GetBucketPolicy",
-            "GetBucketNotification",
-            "ListBucket",
         )
     },
     "read checks the account's block": (READ, "s3:GetAccountPublicAccessBlock", "*", {}),
@@ -288,11 +289,9 @@ NEEDED: dict[str, Ask] = {
         {},
     ),
     "read checks a boundary": (READ, "iam:GetPolicyVersion", PLACE.boundary, {}),
-    "read checks a role": (READ, "iam:GetRolePolicy", DEPLOY_ROLE, {}),
-    "read checks the topic": (READ, "sns:ListSubscriptionsByTopic", PLACE.events_topic, {}),
     "keys mints": (KEYS, "iam:CreateAccessKey", USER, {}),
     "keys stops": (KEYS, "iam:UpdateAccessKey", USER, {}),
-    "keys reads what a user may": (KEYS, "iam:GetGroupPolicy", GROUP, {}),
+    "keys reads what a user may": (KEYS, "iam:ListGroupsForUser", USER, {}),
     **{
         f"service calls {name}": (SERVICE, f"s3:{name}", BUCKET, {})
         for name in (
@@ -313,7 +312,6 @@ NEEDED: dict[str, Ask] = {
     },
     "service makes a probe": (SERVICE, "sns:CreateTopic", PLACE.arn("sns", "portal-probe-selftest-abc123-Probe-X"), {}),
     "service creates a user in its boundary": (SERVICE, "iam:CreateUser", USER, USERS_BOUNDARY),
-    "service gives a group its rights": (SERVICE, "iam:PutGroupPolicy", GROUP, {}),
     "service creates a role in its boundary": (SERVICE, "iam:CreateRole", ROLE, ROLES_BOUNDARY),
     "service gives a role its rights": (SERVICE, "iam:PutRolePolicy", ROLE, ROLES_BOUNDARY),
     "a user delivers": (USER_MOST, "s3:PutObject", f"{BUCKET}/in/x", OWN),
