@@ -7,7 +7,7 @@ from projects.models.project import Project
 
 
 class Role(models.TextChoices):
-    """What a member may do: look, change, or also say who else may."""
+    """What a member may do: look, or change buckets, which managers and owners may alike. Staff makes members."""
 
     VIEWER = "viewer", "Viewer"
     MANAGER = "manager", "Manager"
