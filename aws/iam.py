@@ -1,40 +1,54 @@
 """IAM: what the account baseline needs beyond CloudFormation, and what the self-test reads back."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 from aws.errors import AccessDenied, NotFound, aws_errors
 
-# The Security Hub controls IAM.7 and IAM.10, CIS 1.7 and 1.8; CloudFormation has no type for it.
-PASSWORD_POLICY: dict[str, Any] = {
-    "MinimumPasswordLength": 14,
-    "RequireSymbols": True,
-    "RequireNumbers": True,
-    "RequireUppercaseCharacters": True,
-    "RequireLowercaseCharacters": True,
-    "MaxPasswordAge": 90,
-    "PasswordReusePrevention": 24,
+
+@dataclass(frozen=True, slots=True)
+class PasswordPolicy:
+    """What an account asks of passwords; 0 and False where it asks nothing."""
+
+    minimum_length: int = 0
+    symbols: bool = False
+    numbers: bool = False
+    uppercase: bool = False
+    lowercase: bool = False
+    expire_after_days: int = 0
+    reuse_prevention: int = 0
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Read AWS's."""
+        return cls(**{field: row[name] for field, name in _FIELDS.items() if name in row})
+
+
+_FIELDS = {
+    "minimum_length": "MinimumPasswordLength",
+    "symbols": "RequireSymbols",
+    "numbers": "RequireNumbers",
+    "uppercase": "RequireUppercaseCharacters",
+    "lowercase": "RequireLowercaseCharacters",
+    "expire_after_days": "MaxPasswordAge",
+    "reuse_prevention": "PasswordReusePrevention",
 }
 
 
-def set_password_policy(client: Any) -> None:
-    """Set the account's password policy."""
+def set_password_policy(client: Any, policy: PasswordPolicy) -> None:
+    """Set the account's password policy. CloudFormation has no type for it."""
     with aws_errors():
-        client.update_account_password_policy(**PASSWORD_POLICY)
+        client.update_account_password_policy(**{name: getattr(policy, field) for field, name in _FIELDS.items()})
 
 
-def password_policy_problem(client: Any) -> str:
-    """Return what is weaker than it should be; empty when nothing is."""
+def password_policy(client: Any) -> PasswordPolicy | None:
+    """Return the account's password policy; None when it has none."""
     try:
         with aws_errors():
-            found = client.get_account_password_policy()["PasswordPolicy"]
+            return PasswordPolicy.of(client.get_account_password_policy()["PasswordPolicy"])
     except NotFound:
-        return "there is none; set one of at least 14 characters of all kinds."
-    weaker = [
-        name
-        for name, wanted in PASSWORD_POLICY.items()
-        if (found.get(name, 0) < wanted if name != "MaxPasswordAge" else not 0 < found.get(name, 0) <= wanted)
-    ]
-    return f"set {', '.join(weaker)} as strictly as the portal's baseline says." if weaker else ""
+        return None
 
 
 def policy_document(client: Any, arn: str) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""How a bucket is protected, read back from S3 itself and compared with what was asked for, line by line.
+"""How a bucket is protected, as S3 itself says. Source: the Get* calls of S3's bucket configurations.
 
-Source: the Get* calls of S3's bucket configurations. A configuration that is not there is an error of its own.
+A configuration that is not there is an error of its own in S3's API, and empty here.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,101 +19,73 @@ PUBLIC_ACCESS_BLOCK = {
 
 
 @dataclass(frozen=True, slots=True)
-class Protection:
-    """What a bucket must show."""
+class LifeCycle:
+    """The rules in force together: after how many days each of them clears what."""
 
-    key_arn: str
-    log_bucket: str
-    log_prefix: str
-    uploads_aborted_after_days: int
-    versions_days: int  # old versions are kept so long
-    expires_days: int | None  # files are deleted after so long; None: never
-    denials: Sequence[Mapping[str, Any]]  # the statements of its policy
+    uploads_aborted_after_days: tuple[int, ...] = ()
+    versions_days: tuple[int, ...] = ()
+    expires_days: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class PostureLine:
-    """One protection: whether S3 shows it in force, and what it is in words."""
+class Configuration:
+    """A bucket's configuration; what is not set is empty."""
 
-    name: str
-    ok: bool
-    words: str
-
-
-def posture(client: Any, name: str, wanted: Protection) -> tuple[PostureLine, ...]:
-    """Read a bucket's protection back, by an S3 client that may read its configuration. Raises AWSError."""
-    return tuple(PostureLine(title, _holds(check, client, name, wanted), words) for title, words, check in _CHECKS)
-
-
-Check = Callable[[Any, str, Protection], bool]
+    public_access_blocked: frozenset[str]  # the switches of PUBLIC_ACCESS_BLOCK that are on
+    encryption: tuple[tuple[str, str], ...]  # algorithm and key of each default
+    versioning: str
+    ownership: tuple[str, ...]
+    life_cycle: LifeCycle
+    log_target: tuple[str, str]  # bucket and prefix
+    statements: tuple[Mapping[str, Any], ...]  # of its policy, as it was put
 
 
-def _holds(check: Check, client: Any, name: str, wanted: Protection) -> bool:
+def read(client: Any, name: str) -> Configuration:
+    """Read a bucket's protection, by an S3 client that may read its configuration. Raises AWSError, BucketNotFound."""
+
+    def asked(operation: str) -> Mapping[str, Any]:
+        return _configured(lambda: getattr(client, operation)(Bucket=name))
+
+    block = asked("get_public_access_block").get("PublicAccessBlockConfiguration", {})
+    encryption = asked("get_bucket_encryption").get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
+    ownership = asked("get_bucket_ownership_controls").get("OwnershipControls", {}).get("Rules", [])
+    target = asked("get_bucket_logging").get("LoggingEnabled", {})
+    return Configuration(
+        public_access_blocked=frozenset(key for key, on in block.items() if on is True),
+        encryption=tuple(_default(rule["ApplyServerSideEncryptionByDefault"]) for rule in encryption),
+        versioning=asked("get_bucket_versioning").get("Status", ""),
+        ownership=tuple(rule["ObjectOwnership"] for rule in ownership),
+        life_cycle=_life_cycle(asked("get_bucket_lifecycle_configuration").get("Rules", [])),
+        log_target=(target.get("TargetBucket", ""), target.get("TargetPrefix", "")),
+        statements=tuple(json.loads(asked("get_bucket_policy").get("Policy", "{}")).get("Statement", ())),
+    )
+
+
+def _configured(call: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     try:
         with aws_errors():
-            return check(client, name, wanted)
+            return call()
     except BucketNotFound:
         raise
     except AWSError as error:
         # S3 answers "not configured" with an error of its own for each kind of configuration.
         if error.code.startswith("NoSuch") or error.code.endswith("NotFoundError"):
-            return False
+            return {}
         raise
 
 
-def _public_access(client: Any, name: str, _wanted: Protection) -> bool:
-    found = client.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
-    return all(found.get(key) is True for key in PUBLIC_ACCESS_BLOCK)
+def _default(rule: Mapping[str, Any]) -> tuple[str, str]:
+    return rule["SSEAlgorithm"], rule.get("KMSMasterKeyID", "")
 
 
-def _encryption(client: Any, name: str, wanted: Protection) -> bool:
-    rules = client.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
-    by_default = [rule["ApplyServerSideEncryptionByDefault"] for rule in rules]
-    return [(rule["SSEAlgorithm"], rule.get("KMSMasterKeyID")) for rule in by_default] == [("aws:kms", wanted.key_arn)]
-
-
-def _versioning(client: Any, name: str, _wanted: Protection) -> bool:
-    return bool(client.get_bucket_versioning(Bucket=name).get("Status") == "Enabled")
-
-
-def _ownership(client: Any, name: str, _wanted: Protection) -> bool:
-    rules = client.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"]
-    return bool(rules[0]["ObjectOwnership"] == "BucketOwnerEnforced")
-
-
-def _lifecycle(client: Any, name: str, wanted: Protection) -> bool:
-    rules = client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+def _life_cycle(rules: list[Mapping[str, Any]]) -> LifeCycle:
     enabled = [rule for rule in rules if rule["Status"] == "Enabled"]
-    aborted = [rule["AbortIncompleteMultipartUpload"] for rule in enabled if "AbortIncompleteMultipartUpload" in rule]
-    old = [rule["NoncurrentVersionExpiration"] for rule in enabled if "NoncurrentVersionExpiration" in rule]
-    expires = [rule["Expiration"]["Days"] for rule in enabled if "Days" in rule.get("Expiration", {})]
-    return (
-        [found["DaysAfterInitiation"] for found in aborted] == [wanted.uploads_aborted_after_days]
-        and [found["NoncurrentDays"] for found in old] == [wanted.versions_days]
-        and expires == ([] if wanted.expires_days is None else [wanted.expires_days])
+
+    def days(part: str, name: str) -> tuple[int, ...]:
+        return tuple(rule[part][name] for rule in enabled if name in rule.get(part, {}))
+
+    return LifeCycle(
+        uploads_aborted_after_days=days("AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
+        versions_days=days("NoncurrentVersionExpiration", "NoncurrentDays"),
+        expires_days=days("Expiration", "Days"),
     )
-
-
-def _logging(client: Any, name: str, wanted: Protection) -> bool:
-    found = client.get_bucket_logging(Bucket=name).get("LoggingEnabled", {})
-    return (found.get("TargetBucket"), found.get("TargetPrefix")) == (wanted.log_bucket, wanted.log_prefix)
-
-
-def _denials(client: Any, name: str, wanted: Protection) -> bool:
-    """Every wanted statement stands word for word; S3 keeps a policy as it was put."""
-    standing = json.loads(client.get_bucket_policy(Bucket=name)["Policy"])["Statement"]
-    return all(statement in standing for statement in wanted.denials)
-
-
-_CHECKS: tuple[tuple[str, str, Check], ...] = (
-    ("Public access", "public access is blocked in all four ways", _public_access),
-    ("Encryption", "objects are encrypted with the account's own key", _encryption),
-    ("Versions", "overwritten and deleted objects can be brought back", _versioning),
-    ("Ownership", "every object belongs to the account, access lists are off", _ownership),
-    ("Life cycle", "unfinished uploads and old versions are cleared away when they are due", _lifecycle),
-    ("Access log", "each access is logged to the account's log bucket", _logging),
-    ("Policy", "unencrypted connections, old TLS and foreign keys are refused", _denials),
-)
-
-PROTECTION = tuple(words for _title, words, _check in _CHECKS)
-"""What `posture` looks for, in words."""

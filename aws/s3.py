@@ -5,7 +5,7 @@ from typing import Any
 
 from aws import clients
 from aws.errors import AlreadyExists, NotFound, aws_errors
-from aws.protection import PUBLIC_ACCESS_BLOCK, PostureLine, Protection, posture
+from aws.protection import PUBLIC_ACCESS_BLOCK, Configuration, read
 
 COUNTED = 1000
 
@@ -36,9 +36,9 @@ class Buckets:
             current, len(versions) - current, len(page.get("DeleteMarkers", [])), bool(page.get("IsTruncated"))
         )
 
-    def posture(self, name: str, wanted: Protection) -> tuple[PostureLine, ...]:
-        """Read a bucket's protection back and compare it with what was asked for. Raises BucketNotFound."""
-        return posture(self._client, name, wanted)
+    def configuration(self, name: str) -> Configuration:
+        """Read a bucket's protection back. Raises BucketNotFound."""
+        return read(self._client, name)
 
 
 def block_public_access(client: Any, account_id: str) -> None:

@@ -15,7 +15,7 @@ from aws.accounts import BASELINE_STACK, Role
 from aws.errors import AccessDenied, AWSError, StackNotFound, Throttled, Unreachable
 from dynamodb_cache.errors import DynamoDBCacheError
 from projects.models import Project
-from projects.stacks import accounts, baseline, mirror
+from projects.stacks import account_rules, accounts, baseline, mirror
 from projects.stacks.baseline import IncompleteBaseline
 from projects.stacks.naming import Kind, stack_name
 from projects.stacks.status import StackStatus, parse
@@ -129,7 +129,7 @@ def _shipped() -> str:
 def trail_records_objects(project: Project) -> str:
     """A trail of all Regions, the account's or the organisation's, records now who reads and writes objects."""
     found = cloudtrail.trails(clients.member(project.account, Role.READ, "cloudtrail", actor="selftest"))
-    if any(trail.suffices for trail in found):
+    if any(map(account_rules.suffices, found)):
         return ""
     if not found:
         return "No trail records this account in all Regions. Update the baseline stack with Trail = create."
@@ -166,7 +166,8 @@ def public_access_is_blocked(project: Project) -> str:
 
 def password_policy_is_strict(project: Project) -> str:
     """The account's password policy is at least what the security baselines ask."""
-    problem = iam.password_policy_problem(clients.member(project.account, Role.READ, "iam", actor="selftest"))
+    found = iam.password_policy(clients.member(project.account, Role.READ, "iam", actor="selftest"))
+    problem = account_rules.password_problem(found)
     return f"The account's password policy is too weak: {problem}" if problem else ""
 
 

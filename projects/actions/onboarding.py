@@ -23,7 +23,7 @@ from projects import queues
 from projects.errors import OnboardingFailed, ProjectNotReady
 from projects.models import Project, ProjectState
 from projects.selftest import Line, run
-from projects.stacks import accounts, baseline
+from projects.stacks import account_rules, accounts, baseline
 from projects.stacks.status import StackStatus, parse
 from projects.stacks.templates import Template, body
 
@@ -122,7 +122,9 @@ def organisation_watches(cloudtrail_client: Any) -> bool:
     A trail that cannot be looked at counts as none: a second trail costs a little, a missing one loses evidence.
     """
     try:
-        return any(trail.of_organisation and trail.suffices for trail in cloudtrail.trails(cloudtrail_client))
+        return any(
+            trail.of_organisation and account_rules.suffices(trail) for trail in cloudtrail.trails(cloudtrail_client)
+        )
     except (AccessDenied, NotFound):
         return False
 
@@ -133,7 +135,9 @@ def harden_account(project: Project) -> None:
     s3.block_public_access(
         clients.organisation_member(account.account_id, "s3control", account.region), account.account_id
     )
-    iam.set_password_policy(clients.organisation_member(account.account_id, "iam", account.region))
+    iam.set_password_policy(
+        clients.organisation_member(account.account_id, "iam", account.region), account_rules.PASSWORDS
+    )
 
 
 def prepare_account(project: Project) -> None:

@@ -7,7 +7,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from aws.protection import PROTECTION
 from projects import bucket_pages, live
 from projects.actions import buckets, obstacles
 from projects.actions.buckets import Asker
@@ -19,6 +18,7 @@ from projects.stacks import mirror
 from projects.stacks.changes import conflict_words, conflicts, in_words, losses, rebased, tags_problem
 from projects.stacks.mirror import MirroredStack
 from projects.stacks.naming import bucket_name
+from projects.stacks.protection import PROTECTION
 from projects.stacks.spec import BucketSpec
 from projects.stacks.templates import indented
 from projects.views import rows

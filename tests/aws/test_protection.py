@@ -9,7 +9,8 @@ import pytest
 from aws import clients, s3
 from aws.accounts import ProjectAccount, Role
 from aws.errors import AccessDenied, BucketNotFound
-from aws.protection import PROTECTION, PUBLIC_ACCESS_BLOCK, Protection
+from aws.protection import PUBLIC_ACCESS_BLOCK
+from projects.stacks.protection import PROTECTION, PostureLine, Protection, posture
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1"
 PROTECTIONS = ["Public access", "Encryption", "Versions", "Ownership", "Life cycle", "Access log", "Policy"]
@@ -29,13 +30,17 @@ def wanted(bucket: str) -> Protection:
     return Protection(KEY, f"{bucket}-log", "a/", 7, 90, None, [denial(bucket)])
 
 
+def lines_of(client: Any, bucket: str, wanted: Protection) -> tuple[PostureLine, ...]:
+    return posture(s3.Buckets(client).configuration(bucket), wanted)
+
+
 def failing(client: Any, bucket: str) -> set[str]:
-    return {line.name for line in s3.Buckets(client).posture(bucket, wanted(bucket)) if not line.ok}
+    return {line.name for line in lines_of(client, bucket, wanted(bucket)) if not line.ok}
 
 
 def test_a_bucket_with_nothing_set_fails_every_line(client: Any, bucket: str) -> None:
     client.delete_public_access_block(Bucket=bucket)
-    lines = s3.Buckets(client).posture(bucket, wanted(bucket))
+    lines = lines_of(client, bucket, wanted(bucket))
     assert [line.name for line in lines] == PROTECTIONS
     # S3 encrypts every bucket by itself since 2023, but not with the account's key.
     assert failing(client, bucket) == set(PROTECTIONS)
@@ -128,7 +133,7 @@ def test_what_stands_is_compared_with_what_was_asked_for(client: Any, bucket: st
     protect(client, bucket, *SETTINGS)
     assert failing(client, bucket) == {"Access log", "Policy"}
     changed = replace(wanted(bucket), **other)
-    missing = {line.name for line in s3.Buckets(client).posture(bucket, changed) if not line.ok}
+    missing = {line.name for line in lines_of(client, bucket, changed) if not line.ok}
     assert missing - {"Access log", "Policy"} == {"Encryption" if "key_arn" in other else "Life cycle"}
 
 
@@ -140,11 +145,11 @@ def test_a_rule_that_is_switched_off_clears_nothing(client: Any, bucket: str) ->
 
 def test_a_bucket_that_is_not_there_is_told(client: Any) -> None:
     with pytest.raises(BucketNotFound):
-        s3.Buckets(client).posture("t-not-there", wanted("t-not-there"))
+        s3.Buckets(client).configuration("t-not-there")
 
 
 def test_what_may_not_be_read_is_no_missing_protection(other_account: ProjectAccount, bucket: str) -> None:
     """A refusal must not look like a bucket without protection."""
     stranger = s3.Buckets(clients.member(other_account, Role.READ, "s3", actor="tests"))
     with pytest.raises(AccessDenied):
-        stranger.posture(bucket, wanted(bucket))
+        stranger.configuration(bucket)

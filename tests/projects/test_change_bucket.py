@@ -15,6 +15,7 @@ from projects.errors import NothingChanged
 from projects.models import Operation, Project, State
 from projects.stacks import accounts
 from projects.stacks.mirror import MirroredStack
+from projects.stacks.protection import posture
 from projects.stacks.spec import BucketSpec, Retention
 from projects.stacks.templates import protection, read
 from projects.worker import FAULTS_AT_MOST
@@ -114,11 +115,11 @@ def test_a_bucket_that_was_weakened_does_not_pass_for_protected(
     parsed = read(accounts.reader(acme).template(bucket.stack_id))
     wanted = protection(bucket.spec, parsed.context)
     reader = accounts.buckets(acme)
-    assert all(line.ok for line in reader.posture(bucket.spec.name, wanted))
+    assert all(line.ok for line in posture(reader.configuration(bucket.spec.name), wanted))
 
     weaken(clients.organisation_member(acme.account_id, "s3", acme.region), bucket.spec.name)
 
-    missing = [line.words for line in reader.posture(bucket.spec.name, wanted) if not line.ok]
+    missing = [line.words for line in posture(reader.configuration(bucket.spec.name), wanted) if not line.ok]
     assert len(missing) == 1
     assert words in missing[0]
 

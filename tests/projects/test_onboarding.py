@@ -18,6 +18,7 @@ from projects.actions import onboarding
 from projects.errors import EventsQueueFull, ProjectNotReady
 from projects.models import Project, ProjectState
 from projects.stacks import baseline
+from projects.stacks.account_rules import PASSWORDS
 from projects.stacks.status import parse
 from projects.stacks.templates import body
 from tests import portal_run
@@ -72,7 +73,7 @@ def test_an_administrator_lays_the_baseline_with_the_link_alone(adopted: Project
         events=False,
     )
     s3.block_public_access(administrator("s3control"), adopted.account_id)
-    iam.set_password_policy(administrator("iam"))
+    iam.set_password_policy(administrator("iam"), PASSWORDS)
 
     out = StringIO()
     call_command("onboard", adopted.slug, stdout=out)

@@ -5,6 +5,7 @@ from projects.models import Project
 from projects.posture import Posture
 from projects.posture import run as read_posture
 from projects.stacks import mirror
+from projects.stacks.account_rules import PASSWORDS
 
 
 def test_the_overview_shows_what_no_longer_holds(acme: Project) -> None:
@@ -17,7 +18,7 @@ def test_the_overview_shows_what_no_longer_holds(acme: Project) -> None:
     try:
         read_posture(acme.pk)
     finally:
-        iam.set_password_policy(client)
+        iam.set_password_policy(client, PASSWORDS)
     posture = Posture.of(mirror.snapshot(acme))
     assert posture
     assert [line.name for line in posture.lines if not line.passed] == ["The password policy is strict"]

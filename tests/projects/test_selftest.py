@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -17,6 +18,7 @@ from projects import selftest
 from projects.actions import onboarding
 from projects.models import Project, ProjectState
 from projects.stacks import accounts
+from projects.stacks.account_rules import PASSWORDS
 from projects.stacks.baseline import IncompleteBaseline
 from projects.stacks.status import parse
 from projects.stacks.templates import body
@@ -213,13 +215,13 @@ def test_an_account_that_lets_buckets_be_public(broken: Project, administrator: 
 
 def test_an_account_with_weak_passwords(broken: Project, administrator: Administrator) -> None:
     client = administrator("iam")
-    client.update_account_password_policy(**{**iam.PASSWORD_POLICY, "MinimumPasswordLength": 8})
+    iam.set_password_policy(client, replace(PASSWORDS, minimum_length=8))
     try:
-        assert "MinimumPasswordLength" in problem(selftest.password_policy_is_strict, broken)
+        assert "set minimum length as strictly" in problem(selftest.password_policy_is_strict, broken)
         client.delete_account_password_policy()
         assert "there is none" in problem(selftest.password_policy_is_strict, broken)
     finally:
-        iam.set_password_policy(client)
+        iam.set_password_policy(client, PASSWORDS)
     assert problem(selftest.password_policy_is_strict, broken) == ""
 
 
@@ -274,7 +276,7 @@ def test_a_failing_line_keeps_the_project_closed_and_says_so(
         with pytest.raises(CommandError, match="not fit yet"):
             call_command("onboard", broken.slug, stdout=out)
     finally:
-        iam.set_password_policy(client)
+        iam.set_password_policy(client, PASSWORDS)
     assert "FAIL  The password policy is strict: The account's password policy is too weak" in out.getvalue()
     broken.refresh_from_db()
     assert broken.state == ProjectState.ONBOARDING

@@ -11,6 +11,7 @@ from projects.stacks import invariants, mirror, reading
 from projects.stacks.causes import root_cause
 from projects.stacks.changes import UnsafeChange, judge
 from projects.stacks.naming import Kind
+from projects.stacks.protection import posture
 from projects.stacks.spec import BucketSpec
 from projects.stacks.status import StackStatus, parse
 from projects.stacks.steps.outcomes import Done, Failed, Go, LookAgain, Outcome, Wait, Work
@@ -176,7 +177,7 @@ def verify(work: Work) -> Outcome:
     spec = spec_of(work)
     parsed = read(work.reader.template(work.operation.stack_id))
     wanted = protection(spec, parsed.context)
-    missing = [line.words for line in work.buckets.posture(spec.name, wanted) if not line.ok]
+    missing = [line.words for line in posture(work.buckets.configuration(spec.name), wanted) if not line.ok]
     if not missing:
         return Done(f"Bucket {spec.name} stands, with every protection read back from S3.")
     if _step_seconds(work) < SETTLING_SECONDS:

@@ -5,7 +5,7 @@ Every hardening property is explicit, also where it is AWS's default: drift dete
 
 from typing import Any
 
-from aws.protection import Protection
+from projects.stacks.protection import Protection
 from projects.stacks.spec import BucketSpec
 from projects.stacks.templates.context import RenderContext
 from projects.stacks.templates.document import Template

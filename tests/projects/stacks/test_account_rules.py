@@ -1,10 +1,12 @@
-"""Which trails record an account: those of all Regions, logging, with every read and write of objects."""
+"""What an account must show: a trail with every read and write of objects, and strict passwords."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from aws import cloudtrail
+from aws.cloudtrail import Trail
+from projects.stacks.account_rules import PASSWORDS, password_problem, records_objects, suffices
 
 OBJECTS = {"Field": "resources.type", "Equals": ["AWS::S3::Object"]}
 DATA = {"Field": "eventCategory", "Equals": ["Data"]}
@@ -19,6 +21,11 @@ def basic(*values: str, how: str = "All", kind: str = "AWS::S3::Object") -> dict
     return {"EventSelectors": [{"ReadWriteType": how, "DataResources": [{"Type": kind, "Values": list(values)}]}]}
 
 
+def trail(selectors: dict[str, Any], *, logging: bool = True) -> Trail:
+    basics, others = selectors.get("EventSelectors", []), selectors.get("AdvancedEventSelectors", [])
+    return Trail("arn:aws:cloudtrail:eu-west-1:111122223333:trail/t", False, logging, tuple(basics), tuple(others))
+
+
 @pytest.mark.parametrize(
     "selectors",
     [
@@ -29,7 +36,7 @@ def basic(*values: str, how: str = "All", kind: str = "AWS::S3::Object") -> dict
     ],
 )
 def test_every_object_is_recorded(selectors: dict[str, Any]) -> None:
-    assert cloudtrail.records_objects(selectors)
+    assert records_objects(trail(selectors))
 
 
 @pytest.mark.parametrize(
@@ -49,4 +56,28 @@ def test_every_object_is_recorded(selectors: dict[str, Any]) -> None:
     ],
 )
 def test_what_takes_only_some_of_them_does_not_count(selectors: dict[str, Any]) -> None:
-    assert not cloudtrail.records_objects(selectors)
+    assert not records_objects(trail(selectors))
+
+
+def test_a_trail_that_is_stopped_does_not_count() -> None:
+    assert suffices(trail(basic("arn:aws:s3")))
+    assert not suffices(trail(basic("arn:aws:s3"), logging=False))
+    assert not suffices(trail({}))
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({}, ""),
+        ({"minimum_length": 16, "expire_after_days": 30}, ""),
+        ({"minimum_length": 8}, "set minimum length as strictly"),
+        ({"symbols": False, "reuse_prevention": 5}, "set symbols, reuse prevention as strictly"),
+        ({"expire_after_days": 0}, "set expire after days as strictly"),
+        ({"expire_after_days": 365}, "set expire after days as strictly"),
+    ],
+)
+def test_what_is_weaker_than_asked_is_named(other: dict[str, Any], words: str) -> None:
+    found = password_problem(replace(PASSWORDS, **other))
+    assert words in found
+    assert bool(found) is bool(words)
+    assert "there is none" in password_problem(None)
