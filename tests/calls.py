@@ -98,3 +98,20 @@ def interrupted(by: Callable[[], None], *, call: int = 0, named: str = "") -> It
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Endpoint, "_send", waiting)
         yield
+
+
+@contextmanager
+def met(action: str, happens: Callable[[], None]) -> Iterator[None]:
+    """Let something happen just before this thread's first call of a CloudFormation action."""
+    me = threading.get_ident()
+    send = Endpoint._send
+    waiting = [happens]
+
+    def meeting(self: Endpoint, request: Any) -> Any:
+        if threading.get_ident() == me and waiting and parse_qs(_text(request.body)).get("Action") == [action]:
+            waiting.pop()()
+        return send(self, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Endpoint, "_send", meeting)
+        yield

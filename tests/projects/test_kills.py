@@ -1,7 +1,7 @@
 """Workers die at every call of every step, before it is sent and with its answer lost; operations end right all the same.
 
 A worker killed by SIGKILL leaves the claimed row and whatever its calls have done: exactly what these tests leave. Whole
-processes are killed in tests/browser/test_live_channel.py.
+processes are killed in tests/portal/test_killed_*.py and in tests/browser/test_live_channel.py.
 """
 
 import json
@@ -21,23 +21,11 @@ from projects.models import Action, Operation, Project, State
 from projects.stacks import accounts
 from projects.stacks.steps import STEPS
 from tests import portal_run
-from tests.calls import Killed, killed
+from tests.calls import Killed, killed, met
 from tests.projects.specs import asker, spec_for
+from tests.projects.ways import REFUSED, WAYS, WAYS_BACK
 
 CALLS_AT_MOST = 30
-
-WAYS = {
-    Action.CREATE: ("submit", "build", "protect", "verify"),
-    Action.CHANGE: ("compare", "look", "build", "verify"),
-    Action.DELETE: ("count", "mark", "marklook", "markbuild", "recount", "unprotect", "remove", "removing"),
-}
-# What is taken back when a name turns out to be taken, and when an object arrives during a deletion.
-WAYS_BACK = {
-    Action.CREATE: ("remove", "removing"),
-    Action.DELETE: ("unmark", "unmarklook", "unmarkbuild"),
-}
-# What is done when AWS refuses the last step of a deletion.
-REFUSED = {Action.DELETE: ("protect",)}
 
 
 def ask(project: Project, person: Person, label: str, action: Action) -> Operation:
@@ -282,6 +270,32 @@ def test_a_worker_that_lost_its_claim_writes_nothing(acme: Project, ana: Person,
 
     operation.refresh_from_db()
     assert operation.stack_name == ""
+
+
+@pytest.mark.parametrize(
+    ("action", "look", "then"), [(Action.CHANGE, "look", "build"), (Action.DELETE, "marklook", "markbuild")]
+)
+def test_what_a_late_worker_executed_is_no_move_of_somebody_else(
+    acme: Project, ana: Person, label: str, action: Action, look: str, then: str
+) -> None:
+    operation = ask(acme, ana, label, action)
+    reach(operation, look)
+    operation.refresh_from_db()
+
+    def late_worker() -> None:
+        """Its claim has run out, but its call is on the way."""
+        stacks = accounts.deployer(acme, actor="late")
+        stacks.execute_change_set(operation.stack_id, operation.change_set_id, token=operation.token(look))
+        portal_run.until(lambda: accounts.reader(acme).describe(operation.stack_id).status == "UPDATE_COMPLETE")
+
+    with met("GetTemplate", late_worker):
+        worker.run_step(operation.pk)
+
+    operation.refresh_from_db()
+    assert (operation.step, operation.rebases) == (then, 0)
+    portal_run.settle(operation)
+    assert operation.state == State.SUCCEEDED, operation.cause
+    assert_in_force(operation)
 
 
 def test_every_step_has_words_and_every_way_is_known() -> None:

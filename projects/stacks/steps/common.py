@@ -92,6 +92,8 @@ def judge_and_execute(work: Work, step: str, *, rebase: str, build: str) -> Outc
     if change_set.status == "FAILED":
         return Failed(f"CloudFormation refused the change before it began. AWS says: {change_set.reason}")
     if fingerprint(work.reader.template(operation.stack_id)) != operation.base_fingerprint:
+        if executed(work, step):  # by a worker that was late, its claim being run out
+            return Go(build)
         work.stacks.delete_change_set(operation.stack_id, operation.change_set_id)
         return moved(work, rebase)
     try:
