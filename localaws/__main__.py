@@ -1,6 +1,7 @@
 """`python -m localaws --port P --state DIR --pace SECONDS`: serve until SIGTERM or SIGINT."""
 
 import argparse
+import json
 import logging
 import signal
 import sys
@@ -21,10 +22,19 @@ def main() -> int:
     parser.add_argument(
         "--control-token-file", type=Path, default=None, help="default: control-token in the state folder"
     )
+    parser.add_argument(
+        "--fault",
+        type=json.loads,
+        action="append",
+        default=[],
+        help='what goes wrong from the first call on, as a control call names it: \'{"fault": "delay", ...}\'',
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         aws = LocalAWS(arguments.state, pace_seconds=arguments.pace, control_token_file=arguments.control_token_file)
+        for fault in arguments.fault:
+            aws.faults.control(fault)
         port = aws.start(arguments.port)
     except (StateRefused, OSError) as refusal:
         sys.stderr.write(f"{refusal}\n")

@@ -1,6 +1,6 @@
 """The control calls of a local AWS: faults, pace, reset, and a look inside. Only for who can read its token.
 
-`POST /_localaws/control/faults|pace|reset|info` with the header `X-Localaws-Token`; a JSON object goes in and comes out.
+`POST /_localaws/control/faults|pace|reset|info|waiting` with the header `X-Localaws-Token`; a JSON object goes in and comes out.
 """
 
 import json
@@ -68,9 +68,15 @@ def _info(aws: "LocalAWS", _wish: dict[str, Any]) -> dict[str, Any]:
         }
 
 
+def _waiting(aws: "LocalAWS", _wish: dict[str, Any]) -> dict[str, Any]:
+    """The calls that a stall keeps, by number."""
+    return {str(number): call for number, call in aws.faults.waiting().items()}
+
+
 _CALLS: dict[str, Callable[["LocalAWS", dict[str, Any]], dict[str, Any]]] = {
     "faults": _faults,
     "pace": _pace,
     "reset": _reset,
     "info": _info,
+    "waiting": _waiting,
 }

@@ -2,8 +2,9 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 
@@ -17,9 +18,12 @@ class Faults:
     _delays: dict[str, float] = field(default_factory=dict)
     _held: set[str] = field(default_factory=set)
     _publishing: dict[str, float] = field(default_factory=dict)
+    _stalls: set[str] = field(default_factory=set)
+    _waiting: dict[int, str] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=count)
     _skew_seconds: float = 0.0
     _random: random.Random = field(default_factory=lambda: random.Random(0))
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Condition = field(default_factory=threading.Condition)
 
     def clear(self) -> None:
         """Switch every fault off."""
@@ -27,6 +31,9 @@ class Faults:
             for faults in (self._throttles, self._failures, self._slow, self._delays, self._held, self._publishing):
                 faults.clear()
             self._skew_seconds = 0.0
+            self._stalls.clear()
+            self._waiting.clear()
+            self._lock.notify_all()
 
     # -- setting ----------------------------------------------------------------------------------------------------
 
@@ -62,6 +69,17 @@ class Faults:
         """Keep stacks in a status until it is switched off."""
         (self._held.add if on else self._held.discard)(status)
 
+    def set_stall(self, actions: str, *, on: bool = True) -> None:
+        """Let the calls of an action, or of all that begin like this, wait each until `let` names it."""
+        (self._stalls.add if on else self._stalls.discard)(actions)
+
+    def let(self, calls: Iterable[int]) -> None:
+        """Let waiting calls go on, by the numbers that `waiting` gives."""
+        with self._lock:
+            for number in calls:
+                self._waiting.pop(number, None)
+            self._lock.notify_all()
+
     def control(self, wish: dict[str, Any]) -> None:
         """Set a fault as a control call names it: {"fault": "throttle", "action": "CreateStack", "times": 3}."""
         named = dict(wish)
@@ -73,6 +91,8 @@ class Faults:
             "publishing": self.set_publishing,
             "skew": self.set_skew,
             "hold": self.set_hold,
+            "stall": self.set_stall,
+            "let": self.let,
             "clear": self.clear,
         }
         setters[named.pop("fault")](**named)
@@ -86,6 +106,7 @@ class Faults:
                 "slow": dict(self._slow),
                 "delays": dict(self._delays),
                 "held": sorted(self._held),
+                "stalls": sorted(self._stalls),
                 "publishing": dict(self._publishing),
                 "skew_seconds": self._skew_seconds,
             }
@@ -126,6 +147,22 @@ class Faults:
     def hold(self, status: str) -> bool:
         """Tell whether stacks stay in this status."""
         return status in self._held
+
+    def stall(self, action: str, words: str) -> None:
+        """Return when a call of this action may go on; the words say more of it to who looks at what waits."""
+        if not self._stalls:
+            return
+        with self._lock:
+            if not action.startswith(tuple(self._stalls)):
+                return
+            number = next(self._numbers)
+            self._waiting[number] = f"{action} {words}"
+            self._lock.wait_for(lambda: number not in self._waiting)
+
+    def waiting(self) -> dict[int, str]:
+        """Return the calls that wait, by number: action, ARN of what they are about, and who makes them."""
+        with self._lock:
+            return dict(self._waiting)
 
     def on_publish(self, message: str) -> list[tuple[float, str]]:
         """Return when, in seconds from now, a message is sent, and how often."""

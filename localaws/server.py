@@ -52,7 +52,9 @@ class LocalAWS:
         self._hold = -1
         moto = DomainDispatcherApplication(create_backend_app)
         self.data_plane = DataPlane(moto, self.faults)
-        self.front = FrontDoor(self.data_plane, self._cloudformation, home_account=HOME_ACCOUNT)
+        self.front = FrontDoor(
+            self.data_plane, self._cloudformation, home_account=HOME_ACCOUNT, stall=self.faults.stall
+        )
         self.engine = Engine(
             self._client,
             self._assume_for_service,

@@ -1,8 +1,10 @@
 """Faults: off by default, counted down, repeatable by seed, and felt through the port."""
 
 import json
+import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
@@ -98,6 +100,7 @@ def test_clear_switches_all_off() -> None:
         {"fault": "delay", "service": "dynamodb", "seconds": 1},
         {"fault": "publishing", "drop": 1},
         {"fault": "hold", "status": "CREATE_IN_PROGRESS"},
+        {"fault": "stall", "actions": "cloudformation:"},
         {"fault": "skew", "seconds": 1},
     ):
         faults.control(wish)
@@ -182,3 +185,40 @@ def test_another_process_sets_faults_by_a_control_call(process: Any) -> None:
     assert found.control("info")[1]["faults"]["delays"] == {"dynamodb": 0.3}
     assert found.control("faults", fault="clear")[0] == 200
     assert found.client("cloudformation").list_stacks()["StackSummaries"] == []
+
+
+def test_a_stalled_call_waits_until_it_is_let_through(process: Any) -> None:
+    found: Process = process('--fault={"fault": "stall", "actions": "cloudformation:List"}')
+    cloudformation = found.client("cloudformation")
+    cloudformation.describe_stacks()
+    user = found.client("sts").get_caller_identity()["Arn"]
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(cloudformation.list_stacks) for _ in range(2)]
+        until(lambda: len(found.control("waiting")[1]) == 2)
+        first, second = found.control("waiting")[1].items()
+        assert first[1] == second[1] == f"cloudformation:ListStacks * by {user}"
+
+        assert found.control("faults", fault="let", calls=[int(first[0])]) == (200, {})
+        until(lambda: any(one.done() for one in asked))
+        assert found.control("waiting")[1] == dict([second])
+
+        assert found.control("faults", fault="clear") == (200, {})
+        assert [one.result()["StackSummaries"] for one in asked] == [[], []]
+
+
+def test_what_cloudformation_does_itself_is_not_stalled(localaws: LocalAWS, client: Callable[[str], Any]) -> None:
+    localaws.faults.set_stall("sns:")
+    cloudformation = client("cloudformation")
+    cloudformation.create_stack(StackName="s", TemplateBody=TOPICS)
+    assert settled(cloudformation, "s") == "CREATE_COMPLETE"
+
+
+def test_a_stalled_call_keeps_nobody_from_stopping(process: Any) -> None:
+    found: Process = process('--fault={"fault": "stall", "actions": "cloudformation:"}')
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(found.client("cloudformation").list_stacks)
+        until(lambda: found.control("waiting")[1])
+        began = time.perf_counter()
+        assert found.end(signal.SIGTERM)[0] == 0
+        assert time.perf_counter() - began < 5
+        asked.exception()
