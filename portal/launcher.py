@@ -83,6 +83,7 @@ class Launcher:
     pace_seconds: float = 0.7
     seed: bool = True
     aws_port: int = 0
+    aws_options: list[str] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     aws_url: str = ""
@@ -130,6 +131,7 @@ class Launcher:
                 f"--port={port}",
                 f"--state={self.state / 'aws'}",
                 f"--pace={self.pace_seconds}",
+                *self.aws_options,
             ],
         )
         url = f"http://127.0.0.1:{port}"

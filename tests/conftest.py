@@ -11,6 +11,7 @@ from tests.factories import MembershipFactory, PersonFactory, ProjectFactory
 LONG = (
     "test_kills.py",
     "test_killed_processes.py",
+    "test_killed_aws.py",
     "test_convergence.py",
     "test_fairness.py",
     "test_forged_events.py",

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from localaws import state
+from localaws.callers import Credentials
 from localaws.dataplane import DataPlane, Gate
+from localaws.engine import Engine
 from localaws.faults import Faults
 from localaws.journal import Journal, Snapshot
 from localaws.state import StateRefused
@@ -213,3 +215,18 @@ def test_an_answered_stack_is_kept_although_its_last_step_came_late(process: Any
     found.start()
     [stack] = found.client("cloudformation").describe_stacks(StackName="s")["Stacks"]
     assert (stack["StackStatus"], stack["EnableTerminationProtection"]) == ("CREATE_COMPLETE", True)
+
+
+def test_after_a_failed_write_the_next_one_makes_up_for_it(tmp_path: Path) -> None:
+    engine: Any = Engine(lambda *_: None, lambda *_: Credentials("", ""), internal=lambda _: Credentials("", ""))
+    folder = tmp_path / "state"
+    journal = Journal(folder, DataPlane(lambda *_: [], Faults()), engine)
+    journal._try_to_save()
+    assert not journal.is_current()
+    assert journal._is_due()
+
+    folder.mkdir()
+    journal._try_to_save()
+    assert journal.is_current()
+    assert not journal._is_due()
+    engine.close()
