@@ -81,7 +81,7 @@ def killed(*, call: int, answered: bool) -> Iterator[None]:
 def interrupted(by: Callable[[], None], *, call: int = 0, named: str = "") -> Iterator[None]:
     """Let something else happen just before this thread's call of that number, counted from 0; at most once.
 
-    With `named` only calls count of which DynamoDB's target has this in its name.
+    With `named` only calls count of which the operation has this in its name.
     """
     me = threading.get_ident()
     left = call
@@ -89,7 +89,7 @@ def interrupted(by: Callable[[], None], *, call: int = 0, named: str = "") -> It
 
     def waiting(self: Endpoint, request: Any) -> Any:
         nonlocal left
-        if threading.get_ident() == me and named in str(request.headers.get("X-Amz-Target", "")):
+        if threading.get_ident() == me and named in _operation(request):
             left -= 1
             if left == -1:
                 by()
@@ -100,18 +100,7 @@ def interrupted(by: Callable[[], None], *, call: int = 0, named: str = "") -> It
         yield
 
 
-@contextmanager
-def met(action: str, happens: Callable[[], None]) -> Iterator[None]:
-    """Let something happen just before this thread's first call of a CloudFormation action."""
-    me = threading.get_ident()
-    send = Endpoint._send
-    waiting = [happens]
-
-    def meeting(self: Endpoint, request: Any) -> Any:
-        if threading.get_ident() == me and waiting and parse_qs(_text(request.body)).get("Action") == [action]:
-            waiting.pop()()
-        return send(self, request)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Endpoint, "_send", meeting)
-        yield
+def _operation(request: Any) -> str:
+    """Return what a request asks for, as services with JSON name it in a header and those with forms in a field."""
+    target = request.headers.get("X-Amz-Target", "")
+    return _text(target) or parse_qs(_text(request.body)).get("Action", [""])[0]

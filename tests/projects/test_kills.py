@@ -21,7 +21,7 @@ from projects.models import Action, Operation, Project, State
 from projects.stacks import accounts
 from projects.stacks.steps import STEPS
 from tests import portal_run
-from tests.calls import Killed, killed, met
+from tests.calls import Killed, interrupted, killed
 from tests.projects.specs import asker, spec_for
 from tests.projects.ways import REFUSED, WAYS, WAYS_BACK
 
@@ -288,7 +288,7 @@ def test_what_a_late_worker_executed_is_no_move_of_somebody_else(
         stacks.execute_change_set(operation.stack_id, operation.change_set_id, token=operation.token(look))
         portal_run.until(lambda: accounts.reader(acme).describe(operation.stack_id).status == "UPDATE_COMPLETE")
 
-    with met("GetTemplate", late_worker):
+    with interrupted(late_worker, named="GetTemplate"):
         worker.run_step(operation.pk)
 
     operation.refresh_from_db()
