@@ -271,7 +271,7 @@ SCALES = st.sampled_from([0.01, 1, 50])
 
 # The same examples each time, since they take seconds; more were run by hand when this was written.
 @settings(
-    max_examples=2,
+    max_examples=4,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
