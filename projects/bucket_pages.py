@@ -28,9 +28,9 @@ STATES = {"ready": "Ready", "busy": "At work", "failed": "Failed"}
 NOBODY: Mapping[str, str] = {}
 _DOING = {Action.CREATE: "being created", Action.CHANGE: "being changed", Action.DELETE: "being deleted"}
 _YOUR_DOING = {
-    Action.CREATE: ("You are creating this", "Your creation waits its turn"),
-    Action.CHANGE: ("You are changing this", "Your change waits its turn"),
-    Action.DELETE: ("You are deleting this", "Your deletion waits its turn"),
+    Action.CREATE: ("You have been creating this", "Your creation waits its turn"),
+    Action.CHANGE: ("You have been changing this", "Your change waits its turn"),
+    Action.DELETE: ("You have been deleting this", "Your deletion waits its turn"),
 }
 
 

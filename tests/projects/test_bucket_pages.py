@@ -74,7 +74,7 @@ def test_who_changes_it_is_told_so_and_everybody_else_their_name(
     pages = (place, f"{place}technical/", f"{place}edit/", f"{place}delete/")
     change(acme, bucket, ana)
     for page in pages:
-        assert "You are changing this since" in browser.get(page).content.decode(), page
+        assert "You have been changing this since" in browser.get(page).content.decode(), page
         assert f"Being changed by {ana} since" in bens.get(page).content.decode(), page
     buckets.delete(acme, bucket.spec.name, by=asker(ben))
     for page in (place, f"{place}edit/", f"{place}delete/"):
@@ -152,7 +152,7 @@ def test_an_open_form_says_once_that_the_project_is_frozen(
     projects.thaw(acme)
     change(acme, bucket, ana)
     projects.freeze(acme, reason="audit")
-    assert "You are changing this since" in browser.get(f"{place}edit/").content.decode()
+    assert "You have been changing this since" in browser.get(f"{place}edit/").content.decode()
 
 
 def test_an_open_form_says_you_of_the_readers_own_change(
