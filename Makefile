@@ -51,7 +51,7 @@ $(ENGINES)/.installed: requirements-engines.txt
 
 test: setup-dev browser engines  ## Every test once, with coverage
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not live" --cov --cov-report=
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not browser and not live" --cov --cov-report=
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m browser --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 
