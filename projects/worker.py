@@ -12,6 +12,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Case, F, Value, When
+from django.db.models.expressions import BaseExpression
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -49,7 +51,7 @@ class Claim:
         if not held.update(**fields):
             raise LostClaim(f"operation {self.operation.pk} is held by somebody else")
         for name, value in fields.items():
-            if name != "version":  # an expression; nothing in a step reads it
+            if not isinstance(value, BaseExpression):  # what the database made of it, nothing in a step reads
                 setattr(self.operation, name, value)
 
 
@@ -73,9 +75,22 @@ def claim(operation_id: UUID) -> Claim | None:
     return Claim(operation, operation.attempt, operation.step, operation.leased_until)
 
 
+def hurry(operation_id: UUID) -> bool:
+    """Have a step that is being taken looked at again as soon as it ends; False when nobody holds it any more.
+
+    Who rings may know what the step asked about too early to see.
+    """
+    now = timezone.now()
+    return bool(
+        Operation.objects.filter(pk=operation_id, state=State.RUNNING, leased_until__gt=now).update(step_due_at=now)
+    )
+
+
 def run_step(operation_id: UUID) -> None:
-    """Take one step of an operation, if it is running and nobody else holds it."""
+    """Take one step of an operation, if it is running; when somebody else holds it, it is looked at again after."""
     held = claim(operation_id)
+    if held is None and not hurry(operation_id):
+        held = claim(operation_id)  # the hold ended just between
     if held is None:
         return
     if _put_back(held):
@@ -171,7 +186,11 @@ def advance(held: Claim, outcome: Outcome) -> None:
             if not news:
                 return  # nothing that a page shows has changed
         case Wait():
-            held.save(step_due_at=now + timedelta(seconds=WAIT_SECONDS), leased_until=None)
+            silent_at = now + timedelta(seconds=WAIT_SECONDS)
+            hurried = When(step_due_at__lt=held.leased_until, then=F("step_due_at"))
+            held.save(step_due_at=Case(hurried, default=Value(silent_at)), leased_until=None)
+            if Operation.objects.filter(pk=operation.pk, step_due_at__lt=silent_at).exists():
+                operations.ring(operation.pk)
             return
         case Done(words=words):
             _settle(held, State.SUCCEEDED, outcome=words, version=version)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -20,6 +21,7 @@ from projects.actions import buckets, operations, projects
 from projects.models import Action, Operation, Project, State
 from projects.stacks import accounts
 from projects.stacks.steps import STEPS
+from projects.stacks.steps.outcomes import Wait
 from tests import portal_run
 from tests.calls import Killed, interrupted, killed
 from tests.projects.specs import asker, spec_for
@@ -44,6 +46,11 @@ def ask(project: Project, person: Person, label: str, action: Action) -> Operati
 
 def reach(operation: Operation, step: str) -> None:
     portal_run.until(lambda: Operation.objects.get(pk=operation.pk).step == step)
+
+
+def bells() -> list[dict[str, str]]:
+    """Take the bells that wait out of their queue."""
+    return [json.loads(message.body) for message in portal_run.take(operations.operations_queue())]
 
 
 def lease_runs_out(operation: Operation) -> None:
@@ -256,6 +263,51 @@ def test_a_claim_keeps_others_away_until_it_runs_out(acme: Project, ana: Person,
     assert worker.claim(operation.pk) is None
     lease_runs_out(operation)
     assert worker.claim(operation.pk) is not None
+
+
+def test_a_bell_that_meets_a_claim_rings_again_when_the_step_waits(acme: Project, ana: Person, label: str) -> None:
+    """The step may have asked just before the stack settled, and the bell come just after."""
+    operation = ask(acme, ana, label, Action.CREATE)
+    held = worker.claim(operation.pk)
+    assert held is not None
+    portal_run.purge()
+
+    worker.run_step(operation.pk)  # the bell's
+    assert not bells()
+    worker.advance(held, Wait())
+
+    assert bells() == [{"operation": str(operation.pk)}]
+    assert worker.claim(operation.pk) is not None
+
+
+def test_a_step_that_nobody_rang_for_waits_in_silence(acme: Project, ana: Person, label: str) -> None:
+    operation = ask(acme, ana, label, Action.CREATE)
+    held = worker.claim(operation.pk)
+    assert held is not None
+    portal_run.purge()
+
+    worker.advance(held, Wait())
+
+    assert not bells()
+
+
+def test_a_bell_takes_the_step_whose_claim_ends_just_then(
+    acme: Project, ana: Person, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = ask(acme, ana, label, Action.CREATE)
+    held = worker.claim(operation.pk)
+    assert held is not None
+    hurry = worker.hurry
+
+    def late(operation_id: UUID) -> bool:
+        worker.advance(held, Wait())
+        return hurry(operation_id)
+
+    monkeypatch.setattr(worker, "hurry", late)
+    worker.run_step(operation.pk)
+
+    operation.refresh_from_db()
+    assert operation.step == "build"
 
 
 def test_a_worker_that_lost_its_claim_writes_nothing(acme: Project, ana: Person, label: str) -> None:
