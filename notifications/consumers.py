@@ -5,12 +5,14 @@ Frames from the page: `subscribe` (topic, have: versions that it shows), `unsubs
 `news`: how many seconds ago news from AWS could last arrive, null when that is not known here.
 """
 
+import contextlib
 import json
 import logging
 import time
 from importlib import import_module
 from typing import Any
 
+from autobahn.exception import Disconnected  # daphne's WebSockets are autobahn's
 from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -132,8 +134,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels' c
         await self.tell({"type": "withdrawn", "topic": topic})
 
     async def tell(self, frame: dict[str, Any]) -> None:
-        """Send a frame."""
-        await self.send(text_data=json.dumps(frame, separators=(",", ":")))
+        """Send a frame; a page that is going hears no more, and the word of its end, which leaves the groups, follows."""
+        with contextlib.suppress(Disconnected):
+            await self.send(text_data=json.dumps(frame, separators=(",", ":")))
 
     async def live_signals(self, message: dict[str, Any]) -> None:
         """Pass signals on, to a page that never pings too only while its person may hear them."""

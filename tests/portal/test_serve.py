@@ -1,5 +1,6 @@
 """The web process as a process: it ends when it is asked to, whatever its pages are doing."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -79,3 +80,31 @@ def test_it_ends_in_time_under_a_page_that_waits_for_aws(web: tuple[subprocess.P
     assert asked.is_alive(), "the page waits"
     child.terminate()
     assert child.wait(END_SECONDS) == 0
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    """Return a client's whole WebSocket frame of up to 125 bytes, masked with zeros (RFC 6455, section 5.2)."""
+    return bytes([0x80 | opcode, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+def test_a_page_that_goes_while_it_is_answered_leaves_no_error(
+    web: tuple[subprocess.Popen[bytes], str], tmp_path: Path
+) -> None:
+    _child, address = web
+    host = address.removeprefix("http://")
+    with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), END_SECONDS) as page:
+        page.sendall(
+            f"GET /ws/ HTTP/1.1\r\nHost: {host}\r\nOrigin: http://127.0.0.1:8000\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n".encode()
+        )
+        told = b""
+        while not told.endswith(b"\x88\x02\x11\x31"):  # closed with 4401, since nobody is signed in
+            got = page.recv(4096)
+            assert got, told
+            told += got
+        page.sendall(frame(1, b'{"type": "ping"}'))
+        with contextlib.suppress(ConnectionResetError):
+            while page.recv(4096):  # until the server hangs up on who does not answer its close
+                continue
+    assert answers(f"{address}/healthz")
+    assert "[error" not in (tmp_path / "web.log").read_text()
