@@ -9,12 +9,14 @@ import contextlib
 import json
 import logging
 import time
+from collections import Counter
 from importlib import import_module
 from typing import Any
 
 from autobahn.exception import Disconnected  # daphne's WebSockets are autobahn's
 from channels.auth import get_user
 from channels.db import database_sync_to_async
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
@@ -25,11 +27,15 @@ from people.models import Person
 logger = logging.getLogger(__name__)
 
 SIGNED_OUT = 4401
+TOO_MANY = 4429
 FAILED = 4500  # an application may send 1000 and 3000 to 4999 only, else daphne fails in closing
+SOCKETS_AT_MOST = 100  # of one person in this process; a page above that polls
 HAVE_AT_MOST = 2000
 NAME_AT_MOST = 200
 FRAME_AT_MOST = 256 * 1024
 CHECK_AGAIN_SECONDS = 60  # a lost word of a sign-out or a withdrawal is noticed at the next ping or signal after it
+
+_sockets: Counter[int] = Counter()  # of each person; only the loop of the sockets touches it
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels' classes are untyped
@@ -47,6 +53,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels' c
         if not isinstance(self.scope["user"], Person):
             await self.close(SIGNED_OUT)
             return
+        if _sockets[self.scope["user"].pk] >= SOCKETS_AT_MOST:
+            await self.close(TOO_MANY)
+            return
+        _sockets[self.scope["user"].pk] += 1
         self.session_key = self.scope["session"].session_key or ""
         await self.channel_layer.group_add(session_group(self.session_key), self.channel_name)
 
@@ -55,15 +65,22 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels' c
         for topic in list(self.topics):
             await self.leave(topic)
         if self.session_key:
+            _sockets[self.scope["user"].pk] -= 1
             await self.channel_layer.group_discard(session_group(self.session_key), self.channel_name)
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Answer a frame; a failure closes the socket in order, so that no group keeps it, and the page comes back."""
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle a message; a failure closes the socket in order, so that no group keeps it, and the page comes back."""
         try:
-            await self.answer(_read(text_data))
+            await super().dispatch(message)
+        except StopConsumer:
+            raise
         except Exception:
-            logger.exception("a live frame could not be answered")
+            logger.exception("a live message could not be handled: %s", message["type"])
             await self.close(FAILED)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Answer a frame."""
+        await self.answer(_read(text_data))
 
     async def answer(self, frame: dict[str, Any]) -> None:
         """Do what a frame asks; a bad one gets an error frame, not a dead socket."""

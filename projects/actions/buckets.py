@@ -35,8 +35,8 @@ def create(project: Project, spec: BucketSpec, *, by: Asker) -> Operation:
     try:
         return operations.request(project, asked)
     except IntegrityError as error:
-        # Two managers sent the same name in the same moment: the database let one through.
-        raise NameTaken(obstacles.taken_by(project, spec.name)) from error
+        # Two managers sent the same name in the same moment: the database let one through, which may have ended since.
+        raise NameTaken(obstacles.taken_by(project, spec.name) or f"{obstacles.BEING_CREATED}.") from error
 
 
 def _standing(project: Project, name: str) -> MirroredStack:

@@ -11,6 +11,7 @@ from projects.models import Action, Operation, Project, State
 from projects.stacks.causes import NAME_TAKEN
 from projects.stacks.changes import conflict_words, conflicts
 
+BEING_CREATED = "A bucket of this name is being created right now"
 REFUSAL_TOLD_FOR = timedelta(days=1)
 # Failed in one of these, a creation or change stands: only what comes from there on is done again.
 RESUMED_AT = {
@@ -25,7 +26,7 @@ def taken_by(project: Project, name: str) -> str:
     """Return who holds a bucket name in this project; empty when it is free as far as the portal knows."""
     creating = live.of_target(project, live.bucket_item(name)).filter(action=Action.CREATE).open().with_people().first()
     if creating:
-        return f"{creating.actor} is creating a bucket of this name right now."
+        return f"{BEING_CREATED}, asked for by {creating.actor}."
     if live.find_bucket(project, name):
         return "This project has a bucket of this name already."
     return ""

@@ -232,7 +232,7 @@ def retry(operation: Operation, *, by: Person) -> Operation:
     try:
         return _retry(operation, by=by)
     except IntegrityError as error:
-        raise NotRetryable("Somebody is creating a bucket of this name right now; choose another name.") from error
+        raise NotRetryable(f"{obstacles.BEING_CREATED}; choose another name.") from error
 
 
 @transaction.atomic

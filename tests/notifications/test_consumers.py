@@ -218,6 +218,37 @@ async def test_a_failure_closes_in_order_and_leaves_no_group(page: Page, shelf: 
     assert group("shelf:1") not in get_channel_layer().groups
 
 
+async def test_a_signal_that_cannot_be_judged_closes_in_order_and_leaves_no_group(
+    page: Page, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> bool:
+        raise RuntimeError("the database is away")
+
+    await page.subscribes()
+    monkeypatch.setattr(consumers, "CHECK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(shelf, "may_subscribe", fail)
+    await sync_to_async(push.publish)("shelf:1", "a", version=7)
+    assert await page.closes() == consumers.FAILED
+    await page.disconnect()
+    assert group("shelf:1") not in get_channel_layer().groups
+
+
+async def test_a_person_has_so_many_sockets(page: Page, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "SOCKETS_AT_MOST", 2)
+    second, third = Page(cookie), Page(cookie)
+    assert (await second.connect())[0]
+    await second.subscribes()
+    assert (await third.connect())[0]
+    assert await third.closes() == consumers.TOO_MANY
+    for closed in (third, second):
+        await closed.disconnect()
+    again = Page(cookie)
+    assert (await again.connect())[0]
+    await again.subscribes()
+    await again.disconnect()
+    await page.subscribes()
+
+
 @pytest.mark.usefixtures("ana")
 async def test_nobody_signed_in_is_told_so_after_the_handshake() -> None:
     stranger = Page("no-such-session")
