@@ -40,6 +40,11 @@ class Configuration:
     statements: tuple[Mapping[str, Any], ...]  # of its policy, as it was put
 
 
+def switches_on(block: Mapping[str, Any]) -> frozenset[str]:
+    """Return which switches of a public access block, a bucket's or an account's, are on."""
+    return frozenset(key for key, on in block.items() if on is True)
+
+
 def read(client: Any, name: str) -> Configuration:
     """Read a bucket's protection, by an S3 client that may read its configuration. Raises AWSError, BucketNotFound."""
 
@@ -51,7 +56,7 @@ def read(client: Any, name: str) -> Configuration:
     ownership = asked("get_bucket_ownership_controls").get("OwnershipControls", {}).get("Rules", [])
     target = asked("get_bucket_logging").get("LoggingEnabled", {})
     return Configuration(
-        public_access_blocked=frozenset(key for key, on in block.items() if on is True),
+        public_access_blocked=switches_on(block),
         encryption=tuple(_default(rule["ApplyServerSideEncryptionByDefault"]) for rule in encryption),
         versioning=asked("get_bucket_versioning").get("Status", ""),
         ownership=tuple(rule["ObjectOwnership"] for rule in ownership),

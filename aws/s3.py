@@ -5,7 +5,7 @@ from typing import Any
 
 from aws import clients
 from aws.errors import AlreadyExists, NotFound, aws_errors
-from aws.protection import PUBLIC_ACCESS_BLOCK, Configuration, read
+from aws.protection import PUBLIC_ACCESS_BLOCK, Configuration, read, switches_on
 
 COUNTED = 1000
 
@@ -47,14 +47,13 @@ def block_public_access(client: Any, account_id: str) -> None:
         client.put_public_access_block(AccountId=account_id, PublicAccessBlockConfiguration=PUBLIC_ACCESS_BLOCK)
 
 
-def public_access_is_blocked(client: Any, account_id: str) -> bool:
-    """Tell whether the account's public access block is fully on. Client: s3control."""
+def public_access_blocked(client: Any, account_id: str) -> frozenset[str]:
+    """Return which switches of the account's public access block are on. Client: s3control."""
     try:
         with aws_errors():
-            found = client.get_public_access_block(AccountId=account_id)["PublicAccessBlockConfiguration"]
+            return switches_on(client.get_public_access_block(AccountId=account_id)["PublicAccessBlockConfiguration"])
     except NotFound:
-        return False
-    return all(found.get(key) is True for key in PUBLIC_ACCESS_BLOCK)
+        return frozenset()
 
 
 def ensure_private_bucket(name: str, client: Any = None) -> None:

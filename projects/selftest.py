@@ -159,9 +159,8 @@ def boundary_is_whole(project: Project) -> str:
 def public_access_is_blocked(project: Project) -> str:
     """The account refuses public buckets as a whole."""
     control = clients.member(project.account, Role.READ, "s3control", actor="selftest")
-    if not s3.public_access_is_blocked(control, project.account_id):
-        return "The account's S3 Block Public Access is not fully on. Switch all four settings on for the account."
-    return ""
+    problem = account_rules.public_access_problem(s3.public_access_blocked(control, project.account_id))
+    return f"The account's S3 Block Public Access is not fully on: {problem}" if problem else ""
 
 
 def password_policy_is_strict(project: Project) -> str:

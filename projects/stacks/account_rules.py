@@ -1,4 +1,4 @@
-"""What the self-test asks of an account beyond its templates: passwords and trails. Pure."""
+"""What the self-test asks of an account beyond its templates: public access, passwords and trails. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -6,6 +6,7 @@ from typing import Any
 
 from aws.cloudtrail import Trail
 from aws.iam import PasswordPolicy
+from aws.protection import PUBLIC_ACCESS_BLOCK
 
 # The Security Hub controls IAM.7 and IAM.10, CIS 1.7 and 1.8.
 PASSWORDS = PasswordPolicy(
@@ -20,6 +21,12 @@ PASSWORDS = PasswordPolicy(
 OBJECTS = "AWS::S3::Object"
 EVERY_OBJECT = {"arn:aws:s3", "arn:aws:s3:::"}
 EXCEPT = {"NotEquals", "NotStartsWith"}
+
+
+def public_access_problem(blocked: frozenset[str]) -> str:
+    """Return which switches of the account's public access block are off; empty when none is."""
+    off = sorted(PUBLIC_ACCESS_BLOCK.keys() - blocked)
+    return f"switch on {', '.join(off)} for the account." if off else ""
 
 
 def password_problem(found: PasswordPolicy | None) -> str:

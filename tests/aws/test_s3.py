@@ -31,12 +31,12 @@ def test_a_bucket_that_is_not_there_is_told(client: Any) -> None:
 
 def test_the_accounts_own_switch_is_set_and_read(account: ProjectAccount) -> None:
     control = clients.member(account, Role.DEPLOY, "s3control", actor="tests")
-    assert not s3.public_access_is_blocked(control, account.account_id)
+    assert s3.public_access_blocked(control, account.account_id) == frozenset()
     s3.block_public_access(control, account.account_id)
-    assert s3.public_access_is_blocked(control, account.account_id)
+    assert s3.public_access_blocked(control, account.account_id) == PUBLIC_ACCESS_BLOCK.keys()
     half = PUBLIC_ACCESS_BLOCK | {"IgnorePublicAcls": False}
     control.put_public_access_block(AccountId=account.account_id, PublicAccessBlockConfiguration=half)
-    assert not s3.public_access_is_blocked(control, account.account_id)
+    assert s3.public_access_blocked(control, account.account_id) == half.keys() - {"IgnorePublicAcls"}
     control.delete_public_access_block(AccountId=account.account_id)
 
 

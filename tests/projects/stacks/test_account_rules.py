@@ -1,4 +1,4 @@
-"""What an account must show: a trail with every read and write of objects, and strict passwords."""
+"""What an account must show: no public buckets, a trail with every read and write of objects, and strict passwords."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from aws.cloudtrail import Trail
-from projects.stacks.account_rules import PASSWORDS, password_problem, records_objects, suffices
+from aws.protection import PUBLIC_ACCESS_BLOCK
+from projects.stacks.account_rules import (
+    PASSWORDS,
+    password_problem,
+    public_access_problem,
+    records_objects,
+    suffices,
+)
 
 OBJECTS = {"Field": "resources.type", "Equals": ["AWS::S3::Object"]}
 DATA = {"Field": "eventCategory", "Equals": ["Data"]}
@@ -81,3 +88,9 @@ def test_what_is_weaker_than_asked_is_named(other: dict[str, Any], words: str) -
     assert words in found
     assert bool(found) is bool(words)
     assert "there is none" in password_problem(None)
+
+
+@pytest.mark.parametrize("switch", PUBLIC_ACCESS_BLOCK)
+def test_one_switch_of_public_access_that_is_off_is_named(switch: str) -> None:
+    assert switch in public_access_problem(frozenset(PUBLIC_ACCESS_BLOCK.keys() - {switch}))
+    assert public_access_problem(frozenset(PUBLIC_ACCESS_BLOCK)) == ""
