@@ -18,7 +18,7 @@ pytestmark = pytest.mark.parametrize("engine", ["ministack"], indirect=True)
 
 READ_SECONDS = 0.4
 ATTEMPTS = 2
-BREAK_SECONDS = 1.5
+BREAK_SECONDS = 3.0
 OUTAGE_SECONDS = ATTEMPTS * READ_SECONDS + 2.5  # the attempts, the SDK's pause, a busy machine
 OPTIONS = {
     "CONNECT_TIMEOUT_SECONDS": READ_SECONDS,
@@ -85,7 +85,8 @@ def test_a_silent_endpoint_is_a_clear_error_of_every_operation_in_time(
 async def test_a_silent_endpoint_holds_up_neither_the_loop_nor_gathered_calls(
     engine: Engine, faulty: FaultyProxy, within: Within
 ) -> None:
-    cache = engine.cache(url=faulty.url, **UNBROKEN, FAIL_OPEN=True)
+    silent_seconds = 1.0  # longer than a busy machine holds up a loop by itself
+    cache = engine.cache(url=faulty.url, **{**UNBROKEN, "READ_TIMEOUT_SECONDS": silent_seconds}, FAIL_OPEN=True)
     await cache.aget("key")  # client and threads are made
     faulty.always(faults.blackhole)
     longest = 0.0
@@ -98,10 +99,10 @@ async def test_a_silent_endpoint_holds_up_neither_the_loop_nor_gathered_calls(
             longest = max(longest, time.monotonic() - before)
 
     watching = asyncio.create_task(watch())
-    with within(OUTAGE_SECONDS):
+    with within(OUTAGE_SECONDS + ATTEMPTS * silent_seconds):
         assert await asyncio.gather(*(cache.aget("key", "nothing") for _ in range(16))) == ["nothing"] * 16
     watching.cancel()
-    assert longest < READ_SECONDS
+    assert longest < silent_seconds
 
 
 async def test_a_silent_endpoint_holds_up_no_other_alias(engine: Engine, faulty: FaultyProxy) -> None:
