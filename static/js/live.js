@@ -21,6 +21,7 @@
   const CAP = 30000;
   const STABLE_AFTER = 10000;
   const ANSWER_WITHIN = 10000;
+  const PRESS_AT_MOST = 3000; // the word of its end may be lost, as when a menu opens
   const HEARTBEAT = PING_EVERY + PONG_WITHIN + 1000; // longer silence is no life
   const LIVE = "[data-live-item], [data-live-any], [data-live-list]";
   const SIGNED_OUT = 4401;
@@ -55,6 +56,9 @@
   let pollDeaf = false; // what a poll fetches may be old: news from AWS does not arrive at the server
   let announceTimer = 0;
   let lookTimer = 0;
+  let pressed = null; // what a pointer holds down
+  let pressTimer = 0;
+  const held = new Set(); // items that changed under it
   const refused = new Set(); // topics that this page may not hear
   const changed = new Map(); // what to announce: kind -> its items
   const missed = new Set(); // items that a signal told of while their fetch was under way
@@ -81,7 +85,7 @@
   const isLive = () => isHearing() && newsArrives() && !deaf;
 
   const tell = () => {
-    const failed = document.querySelector("[data-live-failed]") !== null;
+    const failed = held.size > 0 || document.querySelector("[data-live-failed]") !== null;
     if (wayIn) wayIn.hidden = !signedOut;
     if (signedOut) return show("stale", "Signed out, showing state of " + clock(freshAt));
     const old = document.querySelector("[data-live-stale]");
@@ -381,6 +385,27 @@
     event.detail.shouldSwap = false;
     signOut();
   });
+
+  // Put in place of what a pointer holds down, the new would take the click: it waits for the release.
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const element = event.detail.requestConfig.elt;
+    if (!pressed || !element.matches(LIVE) || !event.detail.target.contains(pressed)) return;
+    event.detail.shouldSwap = false;
+    held.add(keyOf(element));
+  });
+  const release = () => {
+    clearTimeout(pressTimer);
+    pressed = null;
+    for (const element of document.querySelectorAll(LIVE)) if (held.has(keyOf(element))) refresh(element);
+    held.clear();
+  };
+  const press = (event) => {
+    pressed = event.target;
+    clearTimeout(pressTimer);
+    pressTimer = setTimeout(release, PRESS_AT_MOST);
+  };
+  window.addEventListener("pointerdown", press, true);
+  for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, release, true);
 
   const failedToFetch = (element) => {
     const tries = Number(element.dataset.liveFailed || 0) + 1;

@@ -518,6 +518,50 @@ def test_the_focus_of_what_is_gone_stays_near(bench: Bench) -> None:
     expect(bench.page.locator("#a")).to_be_focused()
 
 
+def test_a_press_that_an_update_meets_is_still_a_click(bench: Bench) -> None:
+    bench.main = row("a", 1, '<a href="#taken">take</a>') + row("b", 1)
+    bench.answers = {"/row/a": row("a", 2, '<a href="#taken">take it</a>'), "/row/b": row("b", 2, "two")}
+    bench.open()
+    bench.page.get_by_role("link").hover()
+    bench.page.mouse.down()
+    bench.tells("book:a", 2)
+    bench.tells("book:b", 2)
+    expect(bench.page.locator("#b")).to_have_text("two")  # what is not pressed follows at once
+    bench.page.wait_for_timeout(300)
+    expect(bench.page.locator("#a")).to_have_text("take")
+    bench.shows("stale")
+
+    bench.page.mouse.up()
+
+    expect(bench.page).to_have_url(re.compile("#taken$"))
+    expect(bench.page.locator("#a")).to_have_text("take it")
+    bench.shows("live")
+
+
+def test_a_press_that_ends_elsewhere_holds_nothing_up(bench: Bench) -> None:
+    bench.answers = {"/row/a": row("a", 2, "two")}
+    bench.open()
+    bench.page.locator("#a").hover()
+    bench.page.mouse.down()
+    bench.tells("book:a", 2)
+    bench.page.wait_for_timeout(300)
+    expect(bench.page.locator("#a")).to_have_text("1")
+    bench.page.mouse.move(0, 0)
+    bench.page.mouse.up()
+    expect(bench.page.locator("#a")).to_have_text("two")
+
+
+def test_a_press_whose_end_is_not_told_holds_up_for_seconds_only(bench: Bench) -> None:
+    bench.answers = {"/row/a": row("a", 2, "two")}
+    bench.open()
+    bench.page.locator("#a").dispatch_event("pointerdown")
+    bench.tells("book:a", 2)
+    bench.shows("stale")
+    bench.passes(4)
+    expect(bench.page.locator("#a")).to_have_text("two")
+    bench.shows("live")
+
+
 def test_a_page_that_is_live_in_part_says_so(bench: Bench) -> None:
     bench.main = row("a", 1) + '<p data-live-part="Live for the first 20 projects">the others</p>'
     bench.open()
