@@ -27,6 +27,17 @@
     return note;
   };
 
+  // What the server said of a field is about what was sent: a look at what stands there now takes its place.
+  document.body.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+    const field = document.getElementById(target.dataset?.hint || "");
+    if (!field) return;
+    document.querySelectorAll(`[id="${field.id}_error"]`).forEach((old) => old.remove());
+    const wrong = target.querySelector(".invalid-feedback") !== null;
+    field.classList.toggle("is-invalid", wrong);
+    field.setAttribute("aria-invalid", wrong);
+    field.setAttribute("aria-describedby", `${field.id}_helptext ${target.id}`);
+  });
+
   let refusal = null;
   const refuseOffline = (event) => {
     refusal?.remove();

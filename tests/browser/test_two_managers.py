@@ -178,6 +178,14 @@ def test_a_refused_form_loses_nothing(sign_in: Callable[..., Page]) -> None:
     assert ana.input_value("#id_purpose") == "Kept as typed"
     assert ana.input_value("#id_tags") == "department = finance"
 
+    ana.fill("#id_label", "a-better-name")
+    expect(ana.locator("#name-check")).to_contain_text("Free in this project")
+    expect(ana.locator("main")).not_to_contain_text("Small letters, digits and single hyphens")
+    expect(ana.locator("#id_label")).to_have_attribute("aria-invalid", "false")
+    ana.fill("#id_label", "Worse Name!")
+    expect(ana.get_by_text("Small letters, digits and single hyphens")).to_have_count(1)
+    expect(ana.locator("#id_label")).to_have_attribute("aria-invalid", "true")
+
 
 def test_a_viewer_looks_but_finds_no_controls(sign_in: Callable[..., Page]) -> None:
     vera = sign_in("vera")
