@@ -254,49 +254,38 @@ def assert_in_force(operation: Operation) -> None:
     assert len(named) == 1
 
 
-def test_a_claim_keeps_others_away_until_it_runs_out(acme: Project, ana: Person, label: str) -> None:
-    operation = ask(acme, ana, label, Action.CREATE)
-
-    first = worker.claim(operation.pk)
-
-    assert first is not None
-    assert worker.claim(operation.pk) is None
-    lease_runs_out(operation)
-    assert worker.claim(operation.pk) is not None
+@pytest.fixture
+def held(acme: Project, ana: Person, label: str) -> worker.Claim:
+    """A worker's claim on the first step of a creation; no bell waits."""
+    claim = worker.claim(ask(acme, ana, label, Action.CREATE).pk)
+    assert claim is not None
+    portal_run.purge()
+    return claim
 
 
-def test_a_bell_that_meets_a_claim_rings_again_when_the_step_waits(acme: Project, ana: Person, label: str) -> None:
+def test_a_claim_keeps_others_away_until_it_runs_out(held: worker.Claim) -> None:
+    assert worker.claim(held.operation.pk) is None
+    lease_runs_out(held.operation)
+    assert worker.claim(held.operation.pk) is not None
+
+
+def test_a_bell_that_meets_a_claim_rings_again_when_the_step_waits(held: worker.Claim) -> None:
     """The step may have asked just before the stack settled, and the bell come just after."""
-    operation = ask(acme, ana, label, Action.CREATE)
-    held = worker.claim(operation.pk)
-    assert held is not None
-    portal_run.purge()
-
-    worker.run_step(operation.pk)  # the bell's
+    worker.run_step(held.operation.pk)  # the bell's
     assert not bells()
     worker.advance(held, Wait())
 
-    assert bells() == [{"operation": str(operation.pk)}]
-    assert worker.claim(operation.pk) is not None
+    assert bells() == [{"operation": str(held.operation.pk)}]
+    assert worker.claim(held.operation.pk) is not None
 
 
-def test_a_step_that_nobody_rang_for_waits_in_silence(acme: Project, ana: Person, label: str) -> None:
-    operation = ask(acme, ana, label, Action.CREATE)
-    held = worker.claim(operation.pk)
-    assert held is not None
-    portal_run.purge()
-
+def test_a_step_that_nobody_rang_for_waits_in_silence(held: worker.Claim) -> None:
     worker.advance(held, Wait())
 
     assert not bells()
 
 
-def test_a_bell_takes_the_step_whose_claim_ends_just_then(
-    acme: Project, ana: Person, label: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    operation = ask(acme, ana, label, Action.CREATE)
-    held = worker.claim(operation.pk)
-    assert held is not None
+def test_a_bell_takes_the_step_whose_claim_ends_just_then(held: worker.Claim, monkeypatch: pytest.MonkeyPatch) -> None:
     hurry = worker.hurry
 
     def late(operation_id: UUID) -> bool:
@@ -304,24 +293,21 @@ def test_a_bell_takes_the_step_whose_claim_ends_just_then(
         return hurry(operation_id)
 
     monkeypatch.setattr(worker, "hurry", late)
-    worker.run_step(operation.pk)
+    worker.run_step(held.operation.pk)
 
-    operation.refresh_from_db()
-    assert operation.step == "build"
+    held.operation.refresh_from_db()
+    assert held.operation.step == "build"
 
 
-def test_a_worker_that_lost_its_claim_writes_nothing(acme: Project, ana: Person, label: str) -> None:
-    operation = ask(acme, ana, label, Action.CREATE)
-    late = worker.claim(operation.pk)
-    assert late is not None
-    lease_runs_out(operation)
-    assert worker.claim(operation.pk) is not None
+def test_a_worker_that_lost_its_claim_writes_nothing(held: worker.Claim) -> None:
+    lease_runs_out(held.operation)
+    assert worker.claim(held.operation.pk) is not None
 
     with pytest.raises(worker.LostClaim):
-        late.save(stack_name="portal-bucket-too-late-aaaaaa")
+        held.save(stack_name="portal-bucket-too-late-aaaaaa")
 
-    operation.refresh_from_db()
-    assert operation.stack_name == ""
+    held.operation.refresh_from_db()
+    assert held.operation.stack_name == ""
 
 
 @pytest.mark.parametrize(
